@@ -1,0 +1,96 @@
+//! The contract between an aggregate and the engine that stores it.
+
+use std::fmt::{self, Debug};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::DomainError;
+
+/// A consistency boundary: one stream of events and the state they fold to.
+///
+/// `decide` says what happens, `init` and `apply` say what that does to the state. All three are pure.
+pub trait Aggregate: Sized + Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The bounded context, first part of the routing key: `crm`.
+    const CONTEXT: &'static str;
+    /// The aggregate's name, first part of its events' names: `contact`.
+    const TYPE: &'static str;
+    /// The shape of the stored state. Raise it, and states stored under an older number are folded anew from events.
+    const STATE_VERSION: i16 = 1;
+
+    /// The typed identifier of a stream.
+    type Id: Copy + Into<Uuid> + From<Uuid> + Send + Sync;
+    /// What can be asked for. Time, fresh ids and outside facts arrive in here.
+    type Command: Clone + Send + Sync + 'static;
+    /// What can happen, serialized as `{"type": "contact.created", "data": {…}}`.
+    type Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// Why a command is refused.
+    type Error: DomainError;
+
+    /// Decides which events a command yields. No event means "already so", and is no error.
+    ///
+    /// # Errors
+    /// The business refuses the command in this state.
+    fn decide(state: Option<&Self>, command: Self::Command) -> Result<Vec<Self::Event>, Self::Error>;
+
+    /// The state after a stream's first event, or `None` when this event can't come first.
+    fn init(event: &Self::Event) -> Option<Self>;
+
+    /// Changes the state as a later event says. Written without a wildcard arm, so that a new event fails to compile
+    /// until it is handled.
+    fn apply(&mut self, event: &Self::Event);
+
+    /// The version in which an event of this type is written today.
+    fn schema_version(_event_type: &str) -> i16 {
+        1
+    }
+
+    /// Lifts the data of an event stored in an older schema version to today's.
+    fn upcast(_event_type: &str, _schema_version: i16, data: Value) -> Value {
+        data
+    }
+
+    /// What this state reserves in its tenant. Not asked of a deleted state, which reserves nothing.
+    fn keys(&self) -> Vec<UniqueKey> {
+        Vec::new()
+    }
+
+    /// Whether the state is softly deleted: its keys are released until a restoration claims them again.
+    fn is_deleted(&self) -> bool {
+        false
+    }
+}
+
+/// A value that one living stream at most may hold within a tenant. `Debug` hides the value, which may be personal.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UniqueKey {
+    /// What must be unique, named as `aggregate.field`: `contact.email`. A refusal has the code `contact.email_taken`.
+    pub scope: &'static str,
+    /// The value, normalized so that equals are equal byte by byte.
+    pub value: String,
+}
+
+impl UniqueKey {
+    /// Reserves `value` within `scope`.
+    pub fn new(scope: &'static str, value: impl Into<String>) -> Self {
+        Self { scope, value: value.into() }
+    }
+}
+
+impl fmt::Debug for UniqueKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UniqueKey").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// Folds events in order onto a state. `None` when the first event can't begin a stream, or when there is none.
+pub fn fold<'e, A: Aggregate>(state: Option<A>, events: impl IntoIterator<Item = &'e A::Event>) -> Option<A> {
+    events.into_iter().fold(state, |state, event| match state {
+        Some(mut state) => {
+            state.apply(event);
+            Some(state)
+        }
+        None => A::init(event),
+    })
+}

@@ -1,0 +1,13 @@
+//! What every aggregate is made of. Paid for once, so that an aggregate is data and three pure functions.
+
+mod aggregate;
+mod error;
+mod patch;
+mod personal;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use aggregate::{Aggregate, UniqueKey, fold};
+pub use error::{DomainError, ErrorKind, Invalid};
+pub use patch::Patch;
+pub use personal::Personal;

@@ -1,0 +1,19 @@
+//! Value objects: values that can only be built valid, and that `Debug` hides when they are about a person.
+//!
+//! What was valid when it was written stays readable: deserialization, which only ever reads what the engine stored,
+//! does not ask again, so a rule can be tightened without making history unreadable.
+
+mod address;
+mod attribute;
+mod email;
+mod person_name;
+mod phone_number;
+mod tag;
+mod text;
+
+pub use address::{Address, AddressParts};
+pub use attribute::{AttributeKey, AttributeValue};
+pub use email::Email;
+pub use person_name::PersonName;
+pub use phone_number::PhoneNumber;
+pub use tag::Tag;

@@ -1,0 +1,317 @@
+//! A contact's commands, one by one, in every state.
+
+use fairlead_domain::{
+    crm::{
+        Contact, ContactChange,
+        ContactCommand::{self, Delete, Restore, Tag, Untag},
+        ContactError,
+        ContactEvent::{AddressChanged, Created, EmailChanged, OwnerChanged, PhoneChanged, ProjectChanged, Renamed},
+    },
+    kernel::{Aggregate, DomainError, ErrorKind, Patch, UniqueKey, testing::given},
+};
+
+use crate::samples::{
+    address, change, complete, create, created, created_complete, deleted, email, email_erased, id, many_tags, name,
+    named, phone, restored, tag, tagged, tags, untagged,
+};
+
+/// One of each command, such that it would change a living contact.
+fn everything_but_creation() -> Vec<(&'static str, ContactCommand)> {
+    let rename = ContactChange { name: Some(name("Bo")), ..ContactChange::default() };
+    vec![
+        ("change", change(rename)),
+        ("tag", Tag(tags(["new"]))),
+        ("untag", Untag(tags(["vip"]))),
+        ("delete", Delete),
+        ("restore", Restore),
+    ]
+}
+
+// Creating
+
+#[test]
+fn creating_tells_everything_that_is_known() {
+    for profile in [named(), complete()] {
+        let contact =
+            given::<Contact>([]).when(create(profile.clone())).then([Created(Box::new(profile.clone()))]).state();
+        assert_eq!(contact, Contact { profile, deleted: false });
+    }
+}
+
+#[test]
+fn what_exists_is_not_created_again() {
+    for history in [vec![created()], vec![created(), deleted()], vec![created(), deleted(), restored()]] {
+        let kind = given::<Contact>(history).when(create(named())).refused("contact.already_exists");
+        assert_eq!(kind, ErrorKind::Conflict);
+    }
+}
+
+#[test]
+fn what_does_not_exist_takes_no_command_but_creation() {
+    for (what, command) in everything_but_creation() {
+        let kind = given::<Contact>([]).when(command).refused("contact.not_found");
+        assert_eq!(kind, ErrorKind::NotFound, "{what}");
+    }
+}
+
+#[test]
+fn only_a_creation_begins_a_stream() {
+    for event in [deleted(), restored(), tagged("vip"), email_erased()] {
+        assert_eq!(Contact::init(&event), None, "{event:?}");
+    }
+    assert!(Contact::init(&created()).is_some());
+}
+
+// Changing
+
+#[test]
+fn each_thing_that_differs_is_one_event() {
+    let keep = ContactChange::default;
+    let cases = [
+        (ContactChange { name: Some(name("Bo")), ..keep() }, Renamed { name: name("Bo").into() }),
+        (
+            ContactChange { email: Patch::Set(Some(email("bo@example.com"))), ..keep() },
+            EmailChanged { email: Some(email("bo@example.com").into()) },
+        ),
+        (ContactChange { email: Patch::Set(None), ..keep() }, EmailChanged { email: None }),
+        (
+            ContactChange { phone: Patch::Set(Some(phone("+12125550100"))), ..keep() },
+            PhoneChanged { phone: Some(phone("+12125550100").into()) },
+        ),
+        (ContactChange { phone: Patch::Set(None), ..keep() }, PhoneChanged { phone: None }),
+        (
+            ContactChange { address: Patch::Set(Some(address("Porto"))), ..keep() },
+            AddressChanged { address: Some(address("Porto").into()) },
+        ),
+        (ContactChange { address: Patch::Set(None), ..keep() }, AddressChanged { address: None }),
+        (ContactChange { owner_id: Patch::Set(Some(id(9))), ..keep() }, OwnerChanged { owner_id: Some(id(9)) }),
+        (ContactChange { owner_id: Patch::Set(None), ..keep() }, OwnerChanged { owner_id: None }),
+        (ContactChange { project_id: Patch::Set(Some(id(9))), ..keep() }, ProjectChanged { project_id: Some(id(9)) }),
+        (ContactChange { project_id: Patch::Set(None), ..keep() }, ProjectChanged { project_id: None }),
+    ];
+    for (wanted, event) in cases {
+        let after = given::<Contact>([created_complete()]).when(change(wanted.clone())).then([event]);
+        after.when(change(wanted)).then_nothing();
+    }
+}
+
+#[test]
+fn several_things_that_differ_are_several_events_and_the_state_shows_them_all() {
+    let wanted = ContactChange {
+        name: Some(name("Bo")),
+        email: Patch::Set(Some(email("bo@example.com"))),
+        phone: Patch::Set(None),
+        address: Patch::Set(Some(address("Porto"))),
+        owner_id: Patch::Set(None),
+        project_id: Patch::Set(Some(id(9))),
+        ..ContactChange::default()
+    };
+    let contact = given::<Contact>([created_complete()])
+        .when(change(wanted))
+        .then([
+            Renamed { name: name("Bo").into() },
+            EmailChanged { email: Some(email("bo@example.com").into()) },
+            PhoneChanged { phone: None },
+            AddressChanged { address: Some(address("Porto").into()) },
+            OwnerChanged { owner_id: None },
+            ProjectChanged { project_id: Some(id(9)) },
+        ])
+        .state();
+    let mut expected = complete();
+    expected.name = name("Bo").into();
+    expected.email = Some(email("bo@example.com").into());
+    expected.phone = None;
+    expected.address = Some(address("Porto").into());
+    expected.owner_id = None;
+    expected.project_id = Some(id(9));
+    assert_eq!(contact, Contact { profile: expected, deleted: false });
+}
+
+#[test]
+fn what_is_named_but_already_so_is_no_event() {
+    let same = ContactChange {
+        name: Some(name("Ana")),
+        email: Patch::Set(Some(email("Ana@Example.com"))),
+        phone: Patch::Set(Some(phone("+351 21 123 4567"))),
+        address: Patch::Set(Some(address("Lisboa"))),
+        owner_id: Patch::Set(Some(id(1))),
+        project_id: Patch::Set(Some(id(2))),
+        ..ContactChange::default()
+    };
+    given::<Contact>([created_complete()]).when(change(same)).then_nothing();
+    let absent = ContactChange {
+        email: Patch::Set(None),
+        phone: Patch::Set(None),
+        address: Patch::Set(None),
+        owner_id: Patch::Set(None),
+        project_id: Patch::Set(None),
+        ..ContactChange::default()
+    };
+    given::<Contact>([created()]).when(change(absent)).then_nothing();
+}
+
+#[test]
+fn an_empty_change_changes_nothing() {
+    for event in [created(), created_complete()] {
+        given::<Contact>([event]).when(change(ContactChange::default())).then_nothing();
+    }
+}
+
+#[test]
+fn an_email_in_other_case_is_a_change_of_its_spelling() {
+    let lower = email("ana@example.com");
+    let wanted = ContactChange { email: Patch::Set(Some(lower.clone())), ..ContactChange::default() };
+    let event = EmailChanged { email: Some(lower.into()) };
+    given::<Contact>([created_complete()]).when(change(wanted)).then([event]);
+}
+
+#[test]
+fn an_erased_value_can_be_given_again_or_removed() {
+    for wanted in [Some(email("Ana@Example.com")), None] {
+        let event = EmailChanged { email: wanted.clone().map(Into::into) };
+        let wanted = ContactChange { email: Patch::Set(wanted), ..ContactChange::default() };
+        given::<Contact>([created_complete(), email_erased()]).when(change(wanted)).then([event]);
+    }
+}
+
+// Labels
+
+#[test]
+fn each_new_label_is_one_event() {
+    let contact = given::<Contact>([created_complete()])
+        .when(Tag(tags(["vip", "b", "a"])))
+        .then([tagged("a"), tagged("b")])
+        .state();
+    assert_eq!(contact.profile.tags, tags(["a", "b", "vip"]));
+}
+
+#[test]
+fn labels_that_are_on_are_not_put_on_again() {
+    for wanted in [tags(["vip"]), tags([])] {
+        given::<Contact>([created_complete()]).when(Tag(wanted)).then_nothing();
+    }
+}
+
+#[test]
+fn each_label_taken_off_is_one_event() {
+    let contact = given::<Contact>([created_complete(), tagged("a"), tagged("b")])
+        .when(Untag(tags(["vip", "b", "never-there"])))
+        .then([untagged("b"), untagged("vip")])
+        .state();
+    assert_eq!(contact.profile.tags, tags(["a"]));
+}
+
+#[test]
+fn labels_that_are_off_are_not_taken_off_again() {
+    for wanted in [tags(["a"]), tags([])] {
+        given::<Contact>([created_complete()]).when(Untag(wanted)).then_nothing();
+    }
+}
+
+#[test]
+fn a_contact_carries_a_hundred_labels_and_no_more() {
+    let mut profile = named();
+    profile.tags = many_tags(101);
+    let kind = given::<Contact>([]).when(create(profile.clone())).refused("contact.too_many_tags");
+    assert_eq!(kind, ErrorKind::Invalid);
+
+    profile.tags = many_tags(100);
+    let full = given::<Contact>([]).when(create(profile.clone())).then([Created(Box::new(profile.clone()))]);
+    full.when(Tag(tags(["one-more"]))).refused("contact.too_many_tags");
+
+    let full = || given::<Contact>([Created(Box::new(profile.clone()))]);
+    full().when(Tag(many_tags(100))).then_nothing();
+    full().when(Tag(many_tags(101))).refused("contact.too_many_tags");
+    full().when(Untag([tag("t0")].into())).then([untagged("t0")]).when(Tag(tags(["x"]))).then([tagged("x")]);
+}
+
+// Deleting and restoring
+
+#[test]
+fn deleting_is_one_event_and_repeating_it_none() {
+    given::<Contact>([created()]).when(Delete).then([deleted()]).when(Delete).then_nothing();
+}
+
+#[test]
+fn restoring_is_one_event_and_repeating_it_none() {
+    let contact = given::<Contact>([created_complete(), deleted()]).when(Restore).then([restored()]);
+    contact.when(Restore).then_nothing();
+}
+
+#[test]
+fn what_was_never_deleted_needs_no_restoration() {
+    given::<Contact>([created()]).when(Restore).then_nothing();
+}
+
+#[test]
+fn deleting_and_restoring_lose_nothing() {
+    let contact = given::<Contact>([created_complete(), deleted()]).state();
+    assert_eq!(contact, Contact { profile: complete(), deleted: true });
+    let contact = given::<Contact>([created_complete(), deleted(), restored()]).state();
+    assert_eq!(contact, Contact { profile: complete(), deleted: false });
+}
+
+#[test]
+fn a_deleted_contact_takes_no_command_but_deletion_and_restoration() {
+    for (what, command) in everything_but_creation() {
+        let decision = given::<Contact>([created_complete(), deleted()]).when(command);
+        match what {
+            "delete" => decision.then_nothing(),
+            "restore" => drop(decision.then([restored()])),
+            _ => assert_eq!(decision.refused("contact.deleted"), ErrorKind::Conflict, "{what}"),
+        }
+    }
+    // Not even one that would change nothing.
+    let deleted_contact = || given::<Contact>([created_complete(), deleted()]);
+    deleted_contact().when(change(ContactChange::default())).refused("contact.deleted");
+    deleted_contact().when(Tag(tags(["vip"]))).refused("contact.deleted");
+    deleted_contact().when(Untag(tags(["none"]))).refused("contact.deleted");
+}
+
+#[test]
+fn a_restored_contact_takes_commands_again() {
+    let history = [created_complete(), deleted(), restored()];
+    given::<Contact>(history).when(Tag(tags(["back"]))).then([tagged("back")]);
+}
+
+// Keys and refusals
+
+#[test]
+fn an_email_is_reserved_in_lower_case() {
+    let keys = given::<Contact>([created_complete()]).state().keys();
+    assert_eq!(keys, [UniqueKey::new("contact.email", "ana@example.com")]);
+}
+
+#[test]
+fn without_a_known_email_nothing_is_reserved() {
+    assert_eq!(given::<Contact>([created()]).state().keys(), []);
+    assert_eq!(given::<Contact>([created_complete(), EmailChanged { email: None }]).state().keys(), []);
+    assert_eq!(given::<Contact>([created_complete(), email_erased()]).state().keys(), []);
+}
+
+#[test]
+fn a_new_email_takes_the_place_of_the_old_one() {
+    let event = EmailChanged { email: Some(email("BO@example.com").into()) };
+    let keys = given::<Contact>([created_complete(), event]).state().keys();
+    assert_eq!(keys, [UniqueKey::new("contact.email", "bo@example.com")]);
+}
+
+#[test]
+fn a_deleted_contact_says_so_and_a_restored_one_no_longer() {
+    assert!(!given::<Contact>([created()]).state().is_deleted());
+    assert!(given::<Contact>([created(), deleted()]).state().is_deleted());
+    assert!(!given::<Contact>([created(), deleted(), restored()]).state().is_deleted());
+}
+
+#[test]
+fn refusals_have_a_stable_code_and_say_what_to_do() {
+    for (error, code, sentence) in [
+        (ContactError::NotFound, "contact.not_found", "there is no such contact"),
+        (ContactError::AlreadyExists, "contact.already_exists", "the contact exists already"),
+        (ContactError::Deleted, "contact.deleted", "the contact is deleted; restore it first"),
+        (ContactError::TooManyTags, "contact.too_many_tags", "a contact carries 100 tags at most"),
+        (ContactError::TooManyAttributes, "contact.too_many_attributes", "a contact has 100 custom attributes at most"),
+    ] {
+        assert_eq!((error.code(), error.to_string().as_str()), (code, sentence));
+    }
+}

@@ -1,0 +1,110 @@
+//! Valid values, events and commands in few words.
+
+use std::collections::BTreeSet;
+
+use fairlead_domain::{
+    crm::{ContactChange, ContactCommand, ContactEvent, ContactProfile},
+    kernel::Personal,
+    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub(crate) fn name(text: &str) -> PersonName {
+    PersonName::new(text).unwrap()
+}
+
+pub(crate) fn email(text: &str) -> Email {
+    Email::new(text).unwrap()
+}
+
+pub(crate) fn phone(text: &str) -> PhoneNumber {
+    PhoneNumber::new(text).unwrap()
+}
+
+pub(crate) fn address(city: &str) -> Address {
+    Address::new(AddressParts { city: Some(city.to_owned()), ..AddressParts::default() }).unwrap()
+}
+
+pub(crate) fn tag(text: &str) -> Tag {
+    Tag::new(text).unwrap()
+}
+
+pub(crate) fn tags<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<Tag> {
+    texts.into_iter().map(tag).collect()
+}
+
+/// `t0`, `t1`, … in any number.
+pub(crate) fn many_tags(count: usize) -> BTreeSet<Tag> {
+    (0..count).map(|n| tag(&format!("t{n}"))).collect()
+}
+
+pub(crate) fn key(text: &str) -> AttributeKey {
+    AttributeKey::new(text).unwrap()
+}
+
+pub(crate) fn value(json: impl Into<Value>) -> AttributeValue {
+    AttributeValue::new(json.into()).unwrap()
+}
+
+pub(crate) fn id<Id: From<Uuid>>(n: u128) -> Id {
+    Uuid::from_u128(n).into()
+}
+
+/// Ana, of whom only the name is known.
+pub(crate) fn named() -> ContactProfile {
+    ContactProfile::named(name("Ana"))
+}
+
+/// Ana, of whom everything is known.
+pub(crate) fn complete() -> ContactProfile {
+    let mut profile = named();
+    profile.email = Some(email("Ana@Example.com").into());
+    profile.phone = Some(phone("+351211234567").into());
+    profile.address = Some(address("Lisboa").into());
+    profile.owner_id = Some(id(1));
+    profile.project_id = Some(id(2));
+    profile.tags = tags(["vip"]);
+    profile.attributes = [(key("budget"), value(1000).into())].into();
+    profile
+}
+
+pub(crate) fn created() -> ContactEvent {
+    ContactEvent::Created(Box::new(named()))
+}
+
+pub(crate) fn created_complete() -> ContactEvent {
+    ContactEvent::Created(Box::new(complete()))
+}
+
+pub(crate) fn deleted() -> ContactEvent {
+    ContactEvent::Deleted {}
+}
+
+pub(crate) fn restored() -> ContactEvent {
+    ContactEvent::Restored {}
+}
+
+pub(crate) fn tagged(text: &str) -> ContactEvent {
+    ContactEvent::Tagged { tag: tag(text) }
+}
+
+pub(crate) fn untagged(text: &str) -> ContactEvent {
+    ContactEvent::Untagged { tag: tag(text) }
+}
+
+pub(crate) fn attribute_set(name: &str, json: impl Into<Value>) -> ContactEvent {
+    ContactEvent::AttributeSet { key: key(name), value: value(json).into() }
+}
+
+pub(crate) fn email_erased() -> ContactEvent {
+    ContactEvent::EmailChanged { email: Some(Personal::Erased) }
+}
+
+pub(crate) fn create(profile: ContactProfile) -> ContactCommand {
+    ContactCommand::Create(Box::new(profile))
+}
+
+pub(crate) fn change(change: ContactChange) -> ContactCommand {
+    ContactCommand::Change(Box::new(change))
+}
