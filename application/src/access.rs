@@ -1,0 +1,131 @@
+//! Permissions, proven by type.
+//!
+//! A [`Context`] says who asks; only [`Context::authorize`] turns it into an [`Authorized<P>`], and commands and
+//! queries demand that proof in their signatures. Forgetting a check does not compile.
+
+use std::{marker::PhantomData, ops::Deref};
+
+use fairlead_domain::{ids::OrganizationId, kernel::Aggregate};
+
+use crate::{AppError, Context};
+
+/// A right of the form `resource:action`.
+pub trait Permission: Send + Sync + 'static {
+    /// The right's name as it stands in tokens and in the `OpenAPI` document.
+    const NAME: &'static str;
+}
+
+/// A permission under which commands of `A` may be issued.
+pub trait Permits<A: Aggregate>: Permission {}
+
+/// A permission under which the state of `A` may be read.
+pub trait Reveals<A: Aggregate>: Permission {}
+
+/// Declares permissions: `permissions! { /// … \n ContactsWrite = "contacts:write", Permits<Contact>; }`.
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $right:ident<$aggregate:ty>;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+        impl $crate::access::Permission for $name {
+            const NAME: &'static str = $text;
+        }
+        impl $crate::access::$right<$aggregate> for $name {}
+    )+};
+}
+pub(crate) use permissions;
+
+/// What a caller has been granted: names and patterns (`contacts:read`, `contacts:*`, `*:read`, `*:*`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scopes(Vec<String>);
+
+impl Scopes {
+    /// Reads grants separated by spaces, as in the `scope` claim (RFC 8693, section 4.2).
+    pub fn parse(text: &str) -> Self {
+        Self(text.split_ascii_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Whether one of the grants covers the permission `resource:action`.
+    pub fn grant(&self, permission: &str) -> bool {
+        let covers = |pattern: &str, part: &str| pattern == "*" || pattern == part;
+        permission.split_once(':').is_some_and(|(resource, action)| {
+            self.0
+                .iter()
+                .filter_map(|scope| scope.split_once(':'))
+                .any(|(r, a)| covers(r, resource) && covers(a, action))
+        })
+    }
+}
+
+/// A context whose caller holds the permission `P`.
+#[derive(Debug)]
+pub struct Authorized<P> {
+    context: Context,
+    proof: PhantomData<fn() -> P>,
+}
+
+impl<P> Clone for Authorized<P> {
+    fn clone(&self) -> Self {
+        Self { context: self.context.clone(), proof: PhantomData }
+    }
+}
+
+impl<P> Deref for Authorized<P> {
+    type Target = Context;
+    fn deref(&self) -> &Context {
+        &self.context
+    }
+}
+
+/// What Fairlead itself may do on behalf of a policy or a consumer: everything, in one tenant.
+#[derive(Debug, Clone, Copy)]
+pub struct System;
+
+impl Permission for System {
+    const NAME: &'static str = "*:*";
+}
+impl<A: Aggregate> Permits<A> for System {}
+impl<A: Aggregate> Reveals<A> for System {}
+
+impl Context {
+    /// Checks that the caller holds `P`.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`], which names the permission.
+    pub fn authorize<P: Permission>(self) -> Result<Authorized<P>, AppError> {
+        if self.scopes.grant(P::NAME) {
+            Ok(Authorized { context: self, proof: PhantomData })
+        } else {
+            Err(AppError::Forbidden { permission: P::NAME })
+        }
+    }
+
+    /// The context of work that no caller asked for. `name` tells which policy or consumer acts: `policy:welcome`.
+    pub fn system(tenant: OrganizationId, name: &str) -> Authorized<System> {
+        let context = Self::new(tenant, crate::Actor::new(name), Scopes::parse(System::NAME));
+        Authorized { context, proof: PhantomData }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scopes;
+
+    #[test]
+    fn wildcards_cover_whole_parts_only() {
+        for (scopes, permission, granted) in [
+            ("contacts:read", "contacts:read", true),
+            ("contacts:read", "contacts:write", false),
+            ("contacts:*", "contacts:write", true),
+            ("*:read", "contacts:read", true),
+            ("*:read", "contacts:write", false),
+            ("*:*", "anything:else", true),
+            ("deals:read contacts:read", "contacts:read", true),
+            ("contact*:read", "contacts:read", false),
+            ("*", "contacts:read", false),
+            ("", "contacts:read", false),
+        ] {
+            assert_eq!(Scopes::parse(scopes).grant(permission), granted, "{scopes} for {permission}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Who asks, for which tenant, and in the course of what.
+
+use fairlead_domain::{ids::OrganizationId, kernel::Invalid};
+use uuid::Uuid;
+
+use crate::{access::Scopes, consistency::ConsistencyToken};
+
+/// Everything about a request that is not its subject. The only way to a tenant's data.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub(crate) tenant: OrganizationId,
+    pub(crate) actor: Actor,
+    pub(crate) scopes: Scopes,
+    /// Joins everything that one request from outside brings about.
+    pub correlation_id: Option<Uuid>,
+    /// The event that brought this about, when it was one.
+    pub causation_id: Option<Uuid>,
+    /// The caller's trace, continued into events and workers.
+    pub trace_parent: Option<TraceParent>,
+    /// The caller's key for this command, if it may be sent more than once.
+    pub idempotency: Option<IdempotencyKey>,
+    /// The caller's own last write, which a query must have seen.
+    pub read_after: Option<ConsistencyToken>,
+}
+
+impl Context {
+    /// A caller within a tenant, with what it was granted.
+    pub fn new(tenant: OrganizationId, actor: Actor, scopes: Scopes) -> Self {
+        Self {
+            tenant,
+            actor,
+            scopes,
+            correlation_id: None,
+            causation_id: None,
+            trace_parent: None,
+            idempotency: None,
+            read_after: None,
+        }
+    }
+
+    /// The tenant whose data is meant.
+    pub fn tenant(&self) -> OrganizationId {
+        self.tenant
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+/// Who acts: a token's subject, or the name of a policy or consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(String);
+
+impl Actor {
+    /// Names an actor.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A caller's key for a command, with a keyed hash of the whole request: the same key for another request is an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The key, scoped to tenant and actor.
+    pub key: String,
+    /// Of the request that came with it.
+    pub fingerprint: [u8; 32],
+}
+
+/// A trace's position (W3C Trace Context, `traceparent`, version 00).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceParent(String);
+
+impl TraceParent {
+    /// Checks the header's form.
+    ///
+    /// # Errors
+    /// `traceparent.invalid`; the recommendation is to go on without it.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let hex =
+            |part: &&str, length| part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let parts: Vec<_> = text.split('-').collect();
+        let well_formed = matches!(&parts[..], [version, trace, parent, flags]
+            if *version == "00" && hex(trace, 32) && hex(parent, 16) && hex(flags, 2)
+                && trace.bytes().any(|b| b != b'0') && parent.bytes().any(|b| b != b'0'));
+        if well_formed {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid::new("traceparent.invalid", "must be version 00 of W3C trace context"))
+        }
+    }
+
+    /// The header's value.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,26 @@
+//! Use cases: the one path every command takes, the queries of each context, and the ports that the infrastructure
+//! must provide.
+
+pub mod access;
+mod app;
+pub mod consistency;
+mod context;
+pub mod crm;
+pub mod envelope;
+mod error;
+pub mod health;
+pub mod list;
+pub mod log;
+#[cfg(feature = "testing")]
+pub mod memory;
+pub mod ports;
+pub mod recorded;
+pub mod registry;
+pub mod signing;
+mod step;
+
+pub use app::App;
+pub use context::{Actor, Context, IdempotencyKey, TraceParent};
+pub use error::AppError;
+pub use recorded::Recorded;
+pub use step::{Expected, Outcome, Receipt, Step};

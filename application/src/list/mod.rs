@@ -1,0 +1,167 @@
+//! Lists: what can be asked of a read model, and how a page is continued.
+
+mod cursor;
+mod filter;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use fairlead_domain::kernel::{Aggregate, Invalid};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use cursor::Cursors;
+pub use filter::{Condition, Filter, FilterError, Operator};
+
+use crate::{
+    AppError, Context, Recorded,
+    access::{Authorized, Reveals},
+};
+
+/// An aggregate that can be listed.
+pub trait Listed: Aggregate {
+    /// What its lists can be filtered and sorted by; the first one is the default order, newest first.
+    const FIELDS: &'static [Field];
+}
+
+/// Something a list can be filtered or sorted by.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    /// As it is written in `filter` and `sort`.
+    pub name: &'static str,
+    /// What its values are.
+    pub kind: FieldKind,
+    /// Whether an index serves this order.
+    pub sortable: bool,
+}
+
+/// What a field's values are, and with them the operators it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Text, compared without regard to case: `=`, `!`, `~`.
+    Text,
+    /// A set of labels, of which one is meant: `=`, `!`.
+    Labels,
+    /// A UUID: `=`, `!`.
+    Id,
+    /// A point in time: `<`, `<=`, `>`, `>=`.
+    Instant,
+}
+
+/// A value to compare with, or at which a page ended. `Debug` hides text, which may be a name or an address.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Literal {
+    /// Text in lower case.
+    Text(String),
+    /// An identifier.
+    Id(Uuid),
+    /// A point in time.
+    Instant(DateTime<Utc>),
+}
+
+impl fmt::Debug for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text(…)"),
+            Self::Id(id) => f.debug_tuple("Id").field(id).finish(),
+            Self::Instant(time) => f.debug_tuple("Instant").field(time).finish(),
+        }
+    }
+}
+
+/// An order; ties are broken by id in the same direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    /// By what.
+    pub field: &'static Field,
+    /// The greatest first.
+    pub descending: bool,
+}
+
+impl Sort {
+    /// Reads `created` or `-created`.
+    ///
+    /// # Errors
+    /// `sort.unknown_field`
+    pub fn parse(text: &str, fields: &'static [Field]) -> Result<Self, Invalid> {
+        let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
+        let field = fields.iter().find(|field| field.sortable && field.name == name);
+        field.map(|field| Self { field, descending }).ok_or_else(|| {
+            let known: Vec<_> = fields.iter().filter(|field| field.sortable).map(|field| field.name).collect();
+            Invalid::new(
+                "sort.unknown_field",
+                format!("must be one of {}, descending with a leading -", known.join(", ")),
+            )
+        })
+    }
+
+    /// How it is written.
+    pub fn to_text(self) -> String {
+        format!("{}{}", if self.descending { "-" } else { "" }, self.field.name)
+    }
+}
+
+/// The row after which the next page begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The row's value in the list's order.
+    pub value: Literal,
+    /// The row.
+    pub id: Uuid,
+}
+
+/// What a page is to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Which rows.
+    pub filter: Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// How many at most.
+    pub limit: u16,
+    /// After which row.
+    pub after: Option<Position>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Where the next page begins; `None` when this is the last one.
+    pub next: Option<Position>,
+}
+
+/// Port: serves pages from a read model. Reached only through [`Lists`], which demands the permission.
+#[async_trait]
+pub trait ListPort<A>: Send + Sync {
+    /// One page. Waits until the read model has seen the write that the context names.
+    ///
+    /// # Errors
+    /// [`AppError::NotYetVisible`], [`AppError::Unavailable`], [`AppError::Internal`].
+    async fn page(&self, cx: &Context, query: &ListQuery) -> Result<Page<Recorded<A>>, AppError>;
+}
+
+/// The lists of an aggregate, for those who may read it.
+pub struct Lists<A>(Arc<dyn ListPort<A>>);
+
+impl<A: Aggregate> Lists<A> {
+    /// Guards a port.
+    pub fn new(port: Arc<dyn ListPort<A>>) -> Self {
+        Self(port)
+    }
+
+    /// One page.
+    ///
+    /// # Errors
+    /// As [`ListPort::page`].
+    pub async fn page(
+        &self,
+        cx: &Authorized<impl Reveals<A>>,
+        query: &ListQuery,
+    ) -> Result<Page<Recorded<A>>, AppError> {
+        self.0.page(cx, query).await
+    }
+}

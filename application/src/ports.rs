@@ -1,0 +1,292 @@
+//! What the infrastructure must provide.
+
+use std::{error::Error, fmt};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use fairlead_domain::kernel::UniqueKey;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use uuid::Uuid;
+
+use crate::{Context, Receipt, consistency::ConsistencyToken};
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// The present.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Makes identifiers that nobody else makes.
+pub trait IdGenerator: Send + Sync {
+    /// A fresh UUID, version 7 (RFC 9562), so that ids made later sort later.
+    fn next(&self) -> Uuid;
+}
+
+/// The operating system's clock, in the microseconds that the store keeps, and its source of randomness.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct System;
+
+#[expect(clippy::disallowed_methods, reason = "this is the port through which time and fresh ids come in")]
+mod system {
+    use super::{Clock, DateTime, IdGenerator, System, Utc, Uuid};
+
+    impl Clock for System {
+        fn now(&self) -> DateTime<Utc> {
+            chrono::SubsecRound::trunc_subsecs(Utc::now(), 6)
+        }
+    }
+
+    impl IdGenerator for System {
+        fn next(&self) -> Uuid {
+            Uuid::now_v7()
+        }
+    }
+}
+
+/// Keeps streams of events with the state they fold to, per tenant.
+///
+/// Every implementation passes the one contract suite in `fairlead-testing`.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// The present of some streams, in no particular order, those that don't exist left out; and what the context's
+    /// idempotency key was answered before. One round trip.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
+    async fn load(&self, cx: &Context, streams: &[Uuid]) -> Result<Loaded, StoreError>;
+
+    /// Stores everything a command changes, or nothing. One round trip.
+    ///
+    /// The context's idempotency key is recorded first: when it was answered meanwhile, nothing is stored and the
+    /// earlier answer comes back.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; nothing is stored then.
+    async fn append(&self, cx: &Context, append: Append) -> Result<Appended, StoreError>;
+
+    /// All events of a stream, oldest first; empty when there is no such stream.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
+    async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError>;
+}
+
+/// What [`EventStore::load`] finds.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The streams that exist.
+    pub streams: Vec<StoredStream>,
+    /// What the idempotency key was answered.
+    pub answer: Option<Answer>,
+}
+
+/// A stream's present. `Debug` leaves out `state`, which holds personal data.
+#[derive(Clone)]
+pub struct StoredStream {
+    /// The stream.
+    pub id: Uuid,
+    /// The aggregate's name.
+    pub aggregate: String,
+    /// The number of events.
+    pub version: i64,
+    /// The shape of `state`.
+    pub state_version: i16,
+    /// What the events fold to.
+    pub state: Box<RawValue>,
+    /// When the first event occurred.
+    pub created_at: DateTime<Utc>,
+    /// When the last event occurred.
+    pub updated_at: DateTime<Utc>,
+    /// The last write.
+    pub token: ConsistencyToken,
+}
+
+impl fmt::Debug for StoredStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredStream")
+            .field("id", &self.id)
+            .field("aggregate", &self.aggregate)
+            .field("version", &self.version)
+            .field("state_version", &self.state_version)
+            .field("created_at", &self.created_at)
+            .field("updated_at", &self.updated_at)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything a command changes.
+#[derive(Debug)]
+pub struct Append {
+    /// When it happens.
+    pub occurred_at: DateTime<Utc>,
+    /// The streams, each once, in ascending order of id: the order in which they are locked.
+    pub streams: Vec<StreamAppend>,
+    /// What the idempotency key is to be answered from now on.
+    pub receipts: Vec<Receipt>,
+    /// The write that an answer refers to when nothing changes: the last one of the streams that were looked at.
+    pub seen: Option<ConsistencyToken>,
+}
+
+/// What changes in one stream. `Debug` leaves out `state`, which holds personal data.
+pub struct StreamAppend {
+    /// The stream.
+    pub id: Uuid,
+    /// The aggregate's name.
+    pub aggregate: &'static str,
+    /// The version at which the stream must be; 0 when it must not exist.
+    pub expected: i64,
+    /// The shape of `state`.
+    pub state_version: i16,
+    /// The state after the events.
+    pub state: Box<RawValue>,
+    /// Whether that state is softly deleted.
+    pub deleted: bool,
+    /// Keys given up. Given up by all streams before any is claimed.
+    pub released: Vec<UniqueKey>,
+    /// Keys claimed.
+    pub claimed: Vec<UniqueKey>,
+    /// What happened, one event at least.
+    pub events: Vec<NewEvent>,
+}
+
+impl fmt::Debug for StreamAppend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamAppend")
+            .field("id", &self.id)
+            .field("aggregate", &self.aggregate)
+            .field("expected", &self.expected)
+            .field("state_version", &self.state_version)
+            .field("deleted", &self.deleted)
+            .field("released", &self.released)
+            .field("claimed", &self.claimed)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An event that is about to be stored. `Debug` leaves out `data`, which holds personal data.
+#[derive(Clone)]
+pub struct NewEvent {
+    /// Its identity, the same in the store, in the broker and in every inbox.
+    pub id: Uuid,
+    /// Its name: `contact.created`.
+    pub event_type: String,
+    /// The shape of `data`.
+    pub schema_version: i16,
+    /// What happened, in full.
+    pub data: Value,
+}
+
+impl fmt::Debug for NewEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewEvent")
+            .field("id", &self.id)
+            .field("event_type", &self.event_type)
+            .field("schema_version", &self.schema_version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`EventStore::append`] did.
+#[derive(Debug)]
+pub enum Appended {
+    /// Everything is stored.
+    Stored(ConsistencyToken),
+    /// The idempotency key had been answered; nothing is stored.
+    Answered(Answer),
+}
+
+/// What an idempotency key was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Of the request that was answered.
+    pub fingerprint: [u8; 32],
+    /// The answer.
+    pub receipts: Vec<Receipt>,
+    /// The write to which it refers; where a command found everything as demanded, an earlier one.
+    pub token: ConsistencyToken,
+}
+
+/// An event as it is stored. `Debug` leaves out `data`, which holds personal data.
+#[derive(Clone, PartialEq)]
+pub struct StoredEvent {
+    /// Its identity.
+    pub id: Uuid,
+    /// Its number within the stream, from 1.
+    pub version: i64,
+    /// Its name.
+    pub event_type: String,
+    /// The shape of `data`.
+    pub schema_version: i16,
+    /// What happened.
+    pub data: Value,
+    /// Who did it, in the course of what.
+    pub metadata: Metadata,
+    /// When.
+    pub occurred_at: DateTime<Utc>,
+}
+
+impl fmt::Debug for StoredEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredEvent")
+            .field("id", &self.id)
+            .field("version", &self.version)
+            .field("event_type", &self.event_type)
+            .field("schema_version", &self.schema_version)
+            .field("metadata", &self.metadata)
+            .field("occurred_at", &self.occurred_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who brought an event about, in the course of what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// A token's subject, or the name of a policy or consumer.
+    pub actor: String,
+    /// Joins everything that one request from outside brought about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<Uuid>,
+    /// The event that brought this one about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<Uuid>,
+    /// W3C trace context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+impl From<&Context> for Metadata {
+    fn from(cx: &Context) -> Self {
+        Self {
+            actor: cx.actor.as_str().to_owned(),
+            correlation_id: cx.correlation_id,
+            causation_id: cx.causation_id,
+            traceparent: cx.trace_parent.as_ref().map(|parent| parent.as_str().to_owned()),
+        }
+    }
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A stream is not at the expected version, or two commands met in a deadlock: load, decide and append again.
+    #[error("a stream is not at the expected version")]
+    Stale,
+    /// A key to be claimed belongs to another stream.
+    #[error("{scope} is taken")]
+    Taken {
+        /// The key's scope.
+        scope: String,
+    },
+    /// A command with the same idempotency key has been at work for longer than the lock time-out.
+    #[error("a command with the same idempotency key is at work")]
+    KeyInProgress,
+    /// The store can't be reached, or is too busy.
+    #[error("the store does not answer")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// Something that must not be.
+    #[error("the store failed")]
+    Internal(#[source] Box<dyn Error + Send + Sync>),
+}

@@ -1,0 +1,133 @@
+//! One command on one stream, with its types erased, so that everything after `decide` is compiled once.
+
+use std::fmt;
+
+use fairlead_domain::{
+    ids::OrganizationId,
+    kernel::{Aggregate, UniqueKey, fold},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use uuid::Uuid;
+
+use crate::{
+    AppError,
+    access::{Authorized, Permits},
+    consistency::ConsistencyToken,
+    ports::StoredEvent,
+    recorded::{DecodeError, decode_state, encode_event, refold},
+};
+
+/// What the caller knows about the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// It does not exist. Spares the loading.
+    New,
+    /// Nothing. When others write meanwhile, the command is decided again.
+    Any,
+    /// It is at this version; otherwise the command is refused as stale.
+    Exactly(i64),
+}
+
+/// What a command did to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The stream.
+    pub id: Uuid,
+    /// Its version now: the same as before when it was so already.
+    pub version: i64,
+}
+
+/// The answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// One for each step, in the order of the steps.
+    pub receipts: Vec<Receipt>,
+    /// Send it with a query to see the write there.
+    pub token: Option<ConsistencyToken>,
+    /// Whether this is the answer that an earlier request with the same idempotency key got.
+    pub replayed: bool,
+}
+
+type Decide = Box<dyn Fn(Option<&RawValue>) -> Result<Decision, AppError> + Send + Sync>;
+type Refold = fn(Vec<StoredEvent>) -> Result<Box<RawValue>, DecodeError>;
+
+/// One command on one stream.
+pub struct Step {
+    pub(crate) tenant: OrganizationId,
+    pub(crate) id: Uuid,
+    pub(crate) aggregate: &'static str,
+    pub(crate) state_version: i16,
+    pub(crate) expected: Expected,
+    pub(crate) decide: Decide,
+    pub(crate) refold: Refold,
+}
+
+/// What `decide` yields, ready to be stored.
+pub(crate) struct Decision {
+    /// Name, schema version and data.
+    pub(crate) events: Vec<(String, i16, Value)>,
+    /// After the events; `None` when there are none.
+    pub(crate) state: Option<Box<RawValue>>,
+    pub(crate) deleted: bool,
+    pub(crate) keys_before: Vec<UniqueKey>,
+    pub(crate) keys_after: Vec<UniqueKey>,
+}
+
+impl Step {
+    /// A command on the stream `id`, issued with a permission for its aggregate.
+    pub fn new<A: Aggregate>(
+        cx: &Authorized<impl Permits<A>>,
+        id: A::Id,
+        expected: Expected,
+        command: A::Command,
+    ) -> Self {
+        Self {
+            tenant: cx.tenant(),
+            id: id.into(),
+            aggregate: A::TYPE,
+            state_version: A::STATE_VERSION,
+            expected,
+            decide: Box::new(move |state| decide::<A>(state, command.clone())),
+            refold: |events| encode_state(&refold::<A>(events)?),
+        }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step")
+            .field("aggregate", &self.aggregate)
+            .field("id", &self.id)
+            .field("expected", &self.expected)
+            .finish_non_exhaustive()
+    }
+}
+
+fn decide<A: Aggregate>(state: Option<&RawValue>, command: A::Command) -> Result<Decision, AppError> {
+    let before = state.map(decode_state::<A>).transpose().map_err(AppError::internal)?;
+    let events = A::decide(before.as_ref(), command)?;
+    let keys_before = before.as_ref().map(reserved).unwrap_or_default();
+    if events.is_empty() {
+        let deleted = before.as_ref().is_some_and(A::is_deleted);
+        return Ok(Decision { events: vec![], state: None, deleted, keys_after: keys_before.clone(), keys_before });
+    }
+    let after = fold::<A>(before, &events).ok_or(DecodeError::Headless { what: A::TYPE.to_owned() });
+    let after = after.map_err(AppError::internal)?;
+    Ok(Decision {
+        events: events.iter().map(encode_event::<A>).collect::<Result<_, _>>().map_err(AppError::internal)?,
+        state: Some(encode_state(&after).map_err(AppError::internal)?),
+        deleted: after.is_deleted(),
+        keys_before,
+        keys_after: reserved(&after),
+    })
+}
+
+/// What a state reserves: nothing once it is deleted.
+fn reserved<A: Aggregate>(state: &A) -> Vec<UniqueKey> {
+    if state.is_deleted() { Vec::new() } else { state.keys() }
+}
+
+fn encode_state<A: Aggregate>(state: &A) -> Result<Box<RawValue>, DecodeError> {
+    serde_json::value::to_raw_value(state).map_err(|source| DecodeError::Shape { what: A::TYPE.to_owned(), source })
+}

@@ -1,0 +1,68 @@
+//! Lists are served to those who may read.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use fairlead_application::{
+    AppError, Context, Recorded,
+    access::Scopes,
+    crm::ContactsRead,
+    list::{Filter, ListPort, ListQuery, Listed, Lists, Page, Sort},
+    registry::AGGREGATES,
+};
+use fairlead_domain::{
+    crm::{Contact, ContactProfile},
+    ids::OrganizationId,
+    values::PersonName,
+};
+
+use crate::{envelope::event, store::id};
+
+/// Serves one row, and remembers who asked for what.
+#[derive(Default)]
+struct OneRow(Mutex<Vec<(OrganizationId, ListQuery)>>);
+
+fn row() -> Recorded<Contact> {
+    let profile = ContactProfile::named(PersonName::new("Ana").unwrap());
+    Recorded {
+        tenant: id(1),
+        id: id(2),
+        version: 1,
+        state: Contact { profile, deleted: false },
+        created_at: event().event.occurred_at,
+        updated_at: event().event.occurred_at,
+    }
+}
+
+#[async_trait]
+impl ListPort<Contact> for OneRow {
+    async fn page(&self, cx: &Context, query: &ListQuery) -> Result<Page<Recorded<Contact>>, AppError> {
+        self.0.lock().unwrap().push((cx.tenant(), query.clone()));
+        Ok(Page { rows: vec![row()], next: None })
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_asked_of_the_port_in_the_callers_tenant() {
+    let port = Arc::new(OneRow::default());
+    let lists = Lists::new(port.clone());
+    let sort = Sort::parse("-created", Contact::FIELDS).unwrap();
+    let query = ListQuery { filter: Filter::default(), sort, limit: 10, after: None };
+    let cx = Context::new(id(1), fairlead_application::Actor::new("user:ana"), Scopes::parse("contacts:read"));
+    let page = lists.page(&cx.authorize::<ContactsRead>().unwrap(), &query).await.unwrap();
+    assert_eq!(page, Page { rows: vec![row()], next: None });
+    assert_eq!(*port.0.lock().unwrap(), [(id(1), query)]);
+}
+
+#[test]
+fn every_list_has_an_order_that_an_index_serves() {
+    assert!(Contact::FIELDS.first().is_some_and(|field| field.sortable));
+}
+
+#[test]
+fn aggregates_are_told_apart_by_name() {
+    let mut names: Vec<_> = AGGREGATES.iter().map(|info| info.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), AGGREGATES.len());
+}

@@ -1,0 +1,17 @@
+//! The application from outside, over a store in memory.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
+
+mod context;
+mod debug;
+mod envelope;
+mod error;
+mod execute;
+mod filter;
+mod keys;
+mod lists;
+mod note;
+mod retries;
+mod store;
+mod streams;
+mod versions;
