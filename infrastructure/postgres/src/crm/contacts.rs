@@ -1,0 +1,90 @@
+//! The list of contacts.
+
+use fairlead_application::{Recorded, list::Field};
+use fairlead_domain::{crm::Contact, kernel::Personal};
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::StateProjection;
+
+/// Contacts as lists show them.
+pub struct ContactList;
+
+/// A row of `crm.contacts`.
+#[derive(Clone, Debug, PartialEq, Serialize, DeriveEntityModel)]
+#[sea_orm(schema_name = "crm", table_name = "contacts")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub subject_id: Uuid,
+    pub version: i64,
+    pub name: String,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub tags: Vec<String>,
+    pub owner_id: Option<Uuid>,
+    pub project_id: Option<Uuid>,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+    pub state: Json,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl StateProjection for ContactList {
+    type Aggregate = Contact;
+    type Entity = Entity;
+    const NAME: &'static str = "crm.contacts";
+
+    fn row(recorded: &Recorded<Contact>) -> Result<Model, serde_json::Error> {
+        let profile = &recorded.state.profile;
+        Ok(Model {
+            tenant_id: recorded.tenant.into(),
+            id: recorded.id,
+            subject_id: recorded.id,
+            version: recorded.version,
+            name: profile.name.known().map(|name| name.as_str().to_lowercase()).unwrap_or_default(),
+            email: profile.email.as_ref().and_then(Personal::known).map(|email| email.normalized()),
+            phone: profile.phone.as_ref().and_then(Personal::known).map(|phone| phone.as_str().to_owned()),
+            tags: profile.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+            owner_id: profile.owner_id.map(Into::into),
+            project_id: profile.project_id.map(Into::into),
+            created_at: recorded.created_at,
+            updated_at: recorded.updated_at,
+            state: serde_json::to_value(&recorded.state)?,
+        })
+    }
+
+    fn column(field: &Field) -> Column {
+        match field.name {
+            "updated" => Column::UpdatedAt,
+            "name" => Column::Name,
+            "email" => Column::Email,
+            "phone" => Column::Phone,
+            "tag" => Column::Tags,
+            "owner" => Column::OwnerId,
+            "project" => Column::ProjectId,
+            _ => Column::CreatedAt,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use fairlead_application::list::Listed;
+
+    use super::*;
+
+    #[test]
+    fn every_field_has_a_column_of_its_own() {
+        let columns = Contact::FIELDS.iter().map(|field| format!("{:?}", ContactList::column(field)));
+        assert_eq!(columns.collect::<HashSet<_>>().len(), Contact::FIELDS.len());
+    }
+}

@@ -1,0 +1,5 @@
+//! Read models of the `crm` context.
+
+mod contacts;
+
+pub use contacts::ContactList;

@@ -1,0 +1,49 @@
+//! What has to be done now and then.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::Databases;
+
+const INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Makes partitions ahead of time and drops those whose time has passed.
+pub struct Maintenance {
+    databases: Databases,
+    keep_answers_days: u16,
+}
+
+impl Maintenance {
+    /// Keeps the answers to idempotency keys for that many days at least, and for 14 at most beyond.
+    pub fn new(databases: Databases, keep_answers_days: u16) -> Self {
+        Self { databases, keep_answers_days }
+    }
+
+    /// Works until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.rotate().await {
+                Ok(()) => debug!("partitions are in order"),
+                Err(error) => {
+                    warn!(error = error.as_str(), "partitions can't be put in order; trying again in an hour")
+                }
+            }
+            stop.run_until_cancelled(sleep(INTERVAL)).await;
+        }
+    }
+
+    async fn rotate(&self) -> Result<(), String> {
+        let client = self.databases.pool.get().await.map_err(|error| error.to_string())?;
+        let days = i32::from(self.keep_answers_days);
+        for sql in [
+            "select engine.rotate_command_results(make_interval(days => $1))",
+            "delete from engine.command_results_other where created_at < now() - make_interval(days => $1)",
+        ] {
+            client.execute(sql, &[&days]).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! Tenant isolation, by enumeration of the catalog: every table, not examples.
+
+use std::collections::BTreeSet;
+
+use fairlead_application::Expected;
+use fairlead_domain::{crm::Contact, kernel::testing::Story};
+use fairlead_testing::{
+    database::{TestDatabase, connect},
+    engine::{Engine, caller, eventually},
+};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// Tables without a tenant: what they hold concerns the whole log.
+const WITHOUT_TENANT: [&str; 5] =
+    ["engine.sequencer", "engine.ticks", "engine.subscriptions", "engine.checkpoints", "public.seaql_migrations"];
+
+/// Our tables, as `schema.name`, and whether each has a tenant.
+async fn tables(admin: &Client) -> Vec<(String, bool)> {
+    let sql = "select n.nspname || '.' || c.relname,
+                      exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id')
+                 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema') order by 1";
+    admin.query(sql, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn every_table_with_a_tenant_is_under_forced_row_level_security() {
+    let database = TestDatabase::create().await;
+    let admin = database.admin().await;
+    let (with, without): (Vec<_>, Vec<_>) = tables(&admin).await.into_iter().partition(|(_, tenant)| *tenant);
+    let without: BTreeSet<_> = without.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(without, BTreeSet::from(WITHOUT_TENANT), "a table without tenant_id needs a reason in this list");
+    assert!(with.len() >= 6);
+    for (table, _) in with {
+        let sql = "select c.relrowsecurity and c.relforcerowsecurity,
+                          (select count(*) from pg_policy p where p.polrelid = c.oid),
+                          exists (select from pg_policy p where p.polrelid = c.oid and p.polcmd = '*' and p.polpermissive
+                                     and p.polroles = array['fairlead_app'::regrole::oid]
+                                     and pg_get_expr(p.polqual, p.polrelid) like '(tenant_id = (NULLIF(( SELECT current_setting(%'),
+                          exists (select from pg_policy p where p.polrelid = c.oid
+                                     and p.polroles = array['fairlead_engine'::regrole::oid]),
+                          pg_get_userbyid(c.relowner)
+                     from pg_class c where c.oid = $1::text::regclass";
+        let row = admin.query_one(sql, &[&table]).await.unwrap();
+        assert!(row.get::<_, bool>(0), "{table}: row-level security is enabled and forced: call engine.protect");
+        assert_eq!(row.get::<_, i64>(1), 2, "{table}: one policy for requests, one for the engine");
+        assert!(row.get::<_, bool>(2) && row.get::<_, bool>(3), "{table}: the policies are those of engine.protect");
+        assert_eq!(row.get::<_, &str>(4), "fairlead_owner", "{table}: nobody who logs in owns it");
+        let sql = "select a.attname from pg_index i
+                     join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+                    where i.indrelid = $1::text::regclass and i.indisprimary";
+        let first: String = admin.query_one(sql, &[&table]).await.unwrap().get(0);
+        let expected = if table == "engine.outbox" { "position" } else { "tenant_id" };
+        assert_eq!(first, expected, "{table}: the tenant comes first in every key");
+    }
+}
+
+#[tokio::test]
+async fn roles_hold_what_they_need_and_no_more() {
+    let database = TestDatabase::create().await;
+    let admin = database.admin().await;
+    for role in ["fairlead_app", "fairlead_engine", "fairlead_owner"] {
+        let sql = "select rolsuper or rolbypassrls or rolcanlogin or rolcreaterole from pg_roles where rolname = $1";
+        assert!(!admin.query_one(sql, &[&role]).await.unwrap().get::<_, bool>(0), "{role}");
+    }
+    // Whatever is security definer runs above the caller's rights, so each is named here.
+    let sql = "select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema') order by 1";
+    let definers: Vec<String> = admin.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(definers, ["rotate_command_results", "suspend_appends"]);
+    let may = async |role: &str, table: &str, right: &str| {
+        let sql = "select has_table_privilege($1, $2, $3)";
+        admin.query_one(sql, &[&role, &table, &right]).await.unwrap().get::<_, bool>(0)
+    };
+    for (table, _) in tables(&admin).await {
+        for right in ["truncate", "references", "trigger"] {
+            assert!(!may("fairlead_app", &table, right).await, "{table}: {right}");
+            assert!(!may("fairlead_engine", &table, right).await, "{table}: {right}");
+        }
+    }
+    for column in ["xid", "seq"] {
+        let sql = "select has_column_privilege('fairlead_app', 'engine.events', $1, 'insert')";
+        assert!(!admin.query_one(sql, &[&column]).await.unwrap().get::<_, bool>(0), "requests don't choose {column}");
+    }
+    for right in ["update", "delete"] {
+        for role in ["fairlead_app", "fairlead_engine"] {
+            assert!(!may(role, "engine.events", right).await, "events are never changed");
+            assert!(!may(role, "engine.outbox", right).await, "the order is never changed");
+        }
+    }
+}
+
+/// Two tenants live the same life; then each table is looked at, and attacked, as one of them.
+#[tokio::test]
+async fn no_table_shows_or_takes_another_tenants_rows() {
+    let database = TestDatabase::create().await;
+    let engine = Engine::start(&database).await;
+    let tenants = [caller(), caller()];
+    for cx in &tenants {
+        let id = engine.app.fresh::<Uuid>();
+        let mut cx = cx.clone();
+        for (n, command) in Contact::story().into_iter().enumerate() {
+            let mut keyed = (*cx).clone();
+            keyed.idempotency = Some(fairlead_application::IdempotencyKey { key: n.to_string(), fingerprint: [0; 32] });
+            cx = keyed.authorize().unwrap();
+            engine.app.execute::<Contact>(&cx, id.into(), Expected::Any, command).await.unwrap();
+        }
+    }
+    let admin = database.admin().await;
+    eventually("both contacts are projected", async || {
+        admin.query_one("select count(*) from crm.contacts", &[]).await.unwrap().get::<_, i64>(0) == 2
+    })
+    .await;
+    let app = connect(&database.app_url()).await;
+    let (own, other) = (Uuid::from(tenants[0].tenant()), Uuid::from(tenants[1].tenant()));
+    for (table, has_tenant) in tables(&admin).await {
+        let sql = "select has_table_privilege('fairlead_app', $1, 'select')";
+        if !has_tenant || !admin.query_one(sql, &[&table]).await.unwrap().get::<_, bool>(0) {
+            continue;
+        }
+        let count = async |tenant: Option<Uuid>, sql: &str| {
+            app.batch_execute("begin").await.unwrap();
+            let set = "select set_config('app.tenant_id', $1, true)";
+            app.execute(set, &[&tenant.map(|t| t.to_string()).unwrap_or_default()]).await.unwrap();
+            let count = app.query_one(&format!("select count(*) from ({sql}) rows"), &[]).await.unwrap();
+            app.batch_execute("rollback").await.unwrap();
+            count.get::<_, i64>(0)
+        };
+        let all: i64 = admin.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap().get(0);
+        assert!(all >= 2 && all % 2 == 0, "{table}: the story leaves rows of both tenants, found {all}");
+        let everything = format!("select * from {table}");
+        assert_eq!(count(Some(own), &everything).await, all / 2, "{table}: one's own rows are there");
+        assert_eq!(count(None, &everything).await, 0, "{table}: no tenant, no rows");
+        let foreign = format!("select * from {table} where tenant_id = '{other}'");
+        assert_eq!(count(Some(own), &foreign).await, 0, "{table}: nothing of another tenant");
+        let attack = async |right: &str, sql: String| {
+            let sql_may = "select has_table_privilege('fairlead_app', $1, $2)";
+            if !admin.query_one(sql_may, &[&table, &right]).await.unwrap().get::<_, bool>(0) {
+                return;
+            }
+            app.batch_execute("begin").await.unwrap();
+            app.execute("select set_config('app.tenant_id', $1, true)", &[&own.to_string()]).await.unwrap();
+            let outcome = app.execute(&sql, &[]).await;
+            app.batch_execute("rollback").await.unwrap();
+            match outcome {
+                Ok(rows) => assert_eq!(rows, 0, "{table}: {right} reaches another tenant"),
+                Err(error) => {
+                    let code = error.code().unwrap().code().to_owned();
+                    assert_eq!(code, "42501", "{table}: {right} is refused by its policy, not by {error}");
+                }
+            }
+        };
+        attack("update", format!("update {table} set tenant_id = tenant_id where tenant_id = '{other}'")).await;
+        attack("delete", format!("delete from {table} where tenant_id = '{other}'")).await;
+        let overriding = if table == "engine.events" { "overriding system value" } else { "" };
+        let columns = "(jsonb_populate_record(r, jsonb_build_object('tenant_id'";
+        let moved =
+            format!("insert into {table} {overriding} select {columns}, '{other}'::text))).* from {table} r limit 1");
+        attack("insert", moved).await;
+    }
+    engine.stop().await;
+}

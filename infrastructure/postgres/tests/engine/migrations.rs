@@ -1,0 +1,47 @@
+//! Every migration goes up, down and up again.
+
+use std::str::FromStr;
+
+use fairlead_migrations::{Login, Migrator, MigratorTrait, connect_as_owner, prepare};
+use fairlead_testing::database::{TestDatabase, connect};
+use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
+
+#[tokio::test]
+async fn down_leaves_nothing_and_up_works_again() {
+    let database = TestDatabase::create().await;
+    let admin = database.admin().await;
+    let objects = async || {
+        let sql = "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                    where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+                      and c.relname not like 'seaql%'";
+        admin.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let migrated = objects().await;
+    let options = PgConnectOptions::from_str(&database.admin_url()).unwrap();
+    let owner = connect_as_owner(&options).await.unwrap();
+    for _ in Migrator::migrations() {
+        Migrator::down(&owner, Some(1)).await.unwrap();
+    }
+    assert_eq!(objects().await, 0);
+    Migrator::up(&owner, None).await.unwrap();
+    assert_eq!(objects().await, migrated);
+}
+
+#[tokio::test]
+async fn preparing_makes_what_is_missing_and_can_be_repeated() {
+    let server = fairlead_testing::required("FAIRLEAD_TEST_DATABASE_URL");
+    let database = TestDatabase::empty_on(&server);
+    let options = PgConnectOptions::from_str(&database.admin_url()).unwrap();
+    let name = format!("fairlead_test_login \"{}", Uuid::from_u128(std::process::id().into()).simple());
+    let login = Login { name: name.clone(), password: Some("o'clock".to_owned()), group: "fairlead_app" };
+    for _ in 0..2 {
+        prepare(&options, std::slice::from_ref(&login)).await.unwrap();
+    }
+    let admin = connect(&database.admin_url()).await;
+    let sql = "select rolcanlogin and not rolsuper and pg_has_role(oid, 'fairlead_app', 'member') and
+                      has_database_privilege(oid, current_database(), 'connect') and
+                      not has_database_privilege(oid, current_database(), 'create') from pg_roles where rolname = $1";
+    assert!(admin.query_one(sql, &[&name]).await.unwrap().get::<_, bool>(0));
+    admin.batch_execute(&format!("drop role \"{}\"", name.replace('"', "\"\""))).await.unwrap();
+}

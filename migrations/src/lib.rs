@@ -1,0 +1,49 @@
+//! Migrations of Fairlead's database, and what must be there before the first one.
+
+mod m20261121_000001_engine;
+mod m20261121_000002_contacts;
+mod prepare;
+
+pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
+use sea_orm_migration::{MigrationTrait, async_trait};
+pub use sea_orm_migration::{MigratorTrait, migrator::MigrationStatus, sea_orm::DatabaseConnection};
+
+/// Declares a migration made of SQL files.
+macro_rules! sql_migration {
+    ($name:literal, up: [$($up:expr),+], down: $down:expr) => {
+        pub(crate) struct Migration;
+
+        impl sea_orm_migration::MigrationName for Migration {
+            fn name(&self) -> &str {
+                $name
+            }
+        }
+
+        #[expect(elided_lifetimes_in_paths, reason = "async_trait must count the lifetimes that the trait's author wrote")]
+        #[sea_orm_migration::async_trait::async_trait]
+        impl sea_orm_migration::MigrationTrait for Migration {
+            async fn up(&self, manager: &sea_orm_migration::SchemaManager) -> Result<(), sea_orm_migration::DbErr> {
+                use sea_orm_migration::sea_orm::ConnectionTrait;
+                $(manager.get_connection().execute_unprepared($up).await?;)+
+                Ok(())
+            }
+
+            async fn down(&self, manager: &sea_orm_migration::SchemaManager) -> Result<(), sea_orm_migration::DbErr> {
+                use sea_orm_migration::sea_orm::ConnectionTrait;
+                manager.get_connection().execute_unprepared($down).await?;
+                Ok(())
+            }
+        }
+    };
+}
+use sql_migration;
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_engine::Migration), Box::new(m20261121_000002_contacts::Migration)]
+    }
+}

@@ -1,0 +1,214 @@
+//! What every aggregate must do, told by its story. `for_each_aggregate!` runs it over all of them.
+
+use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc};
+
+use fairlead_application::{
+    Actor, App, AppError, Context, Expected, IdempotencyKey,
+    access::{Authorized, Scopes, System as Everything},
+    ports::{EventStore, IdGenerator, System},
+    recorded::{decode_event, refold},
+};
+use fairlead_domain::{
+    ids::OrganizationId,
+    kernel::{ErrorKind, testing::Story},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// One aggregate against one store.
+pub struct Conformance {
+    app: App,
+    store: Arc<dyn EventStore>,
+}
+
+fn caller(tenant: OrganizationId) -> Authorized<Everything> {
+    Context::new(tenant, Actor::new("user:conformance"), Scopes::parse("*:*")).authorize().expect("all permissions")
+}
+
+/// A caller of a tenant that nobody used before.
+fn stranger() -> Authorized<Everything> {
+    caller(System.next().into())
+}
+
+impl Conformance {
+    /// Uses fresh tenants of the store.
+    pub fn new(store: Arc<dyn EventStore>) -> Self {
+        let app = App::new(store.clone(), Arc::new(System), Arc::new(System));
+        Self { app, store }
+    }
+
+    /// Runs every clause for `A`.
+    pub async fn check<A: Story>(&self) {
+        self.lives_its_story::<A>().await;
+        self.names_its_events_after_itself::<A>().await;
+        self.has_a_fixture_of_every_event::<A>().await;
+        self.refuses_a_stale_command::<A>().await;
+        self.answers_a_repeated_command_once::<A>().await;
+        self.belongs_to_one_tenant::<A>().await;
+        self.releases_keys_while_deleted::<A>().await;
+    }
+
+    async fn lived<A: Story>(&self, cx: &Authorized<Everything>) -> Uuid {
+        let id = System.next();
+        for command in A::story() {
+            self.app.execute::<A>(cx, id.into(), Expected::Any, command).await.expect("a story is accepted");
+        }
+        id
+    }
+
+    /// After each command the stored state is what the stored events fold to, and the version counts them.
+    async fn lives_its_story<A: Story>(&self) {
+        let (cx, id) = (stranger(), System.next());
+        let mut known = Vec::new();
+        for (n, command) in A::story().into_iter().enumerate() {
+            let expected = if n == 0 { Expected::New } else { Expected::Any };
+            let outcome = self.app.execute::<A>(&cx, id.into(), expected, command).await;
+            let receipt = outcome.unwrap_or_else(|e| panic!("{}: command {n} is refused: {e}", A::TYPE)).receipts[0];
+            let recorded = self.app.read::<A>(&cx, id.into()).await.unwrap().expect("the stream");
+            let events = self.store.events(&cx, id).await.unwrap();
+            assert_eq!((receipt.version, recorded.version), (recorded.version, events.len() as i64));
+            assert!(events.len() > known.len(), "{}: command {n} of the story changes nothing", A::TYPE);
+            assert_eq!(events[..known.len()], known[..], "{}: history changed", A::TYPE);
+            assert_eq!(refold::<A>(events.clone()).unwrap(), recorded.state, "{}: the fold is not the state", A::TYPE);
+            assert_eq!(
+                (recorded.created_at, recorded.updated_at),
+                (events[0].occurred_at, events.last().unwrap().occurred_at)
+            );
+            known = events;
+        }
+    }
+
+    async fn names_its_events_after_itself<A: Story>(&self) {
+        let cx = stranger();
+        let id = self.lived::<A>(&cx).await;
+        for event in self.store.events(&cx, id).await.unwrap() {
+            let (aggregate, action) = event.event_type.split_once('.').expect("a name of the form aggregate.action");
+            assert_eq!(aggregate, A::TYPE);
+            let lower = |c: char| c.is_ascii_lowercase() || c == '_';
+            assert!(
+                !action.is_empty() && action.chars().all(lower),
+                "{}: lower case and underscores",
+                event.event_type
+            );
+            assert!(event.data.is_object(), "{}: data is an object", event.event_type);
+        }
+    }
+
+    /// Each event of the story has a committed fixture of the version in which it is written today, every fixture
+    /// decodes, and one of today's version is written again as it stands.
+    async fn has_a_fixture_of_every_event<A: Story>(&self) {
+        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/fixtures")).join(A::TYPE);
+        let cx = stranger();
+        let id = self.lived::<A>(&cx).await;
+        let mut seen = BTreeSet::new();
+        for event in self.store.events(&cx, id).await.unwrap() {
+            let path = folder.join(format!("{}.v{}.json", event.event_type, event.schema_version));
+            if seen.insert(path.clone()) && !path.exists() {
+                if std::env::var_os("FAIRLEAD_TEST_WRITE_FIXTURES").is_none() {
+                    panic!(
+                        "{} is missing: run the tests with FAIRLEAD_TEST_WRITE_FIXTURES=1, and commit it",
+                        path.display()
+                    );
+                }
+                fs::create_dir_all(&folder).unwrap();
+                let fixture =
+                    json!({ "type": event.event_type, "schema_version": event.schema_version, "data": event.data });
+                fs::write(&path, serde_json::to_string_pretty(&fixture).unwrap() + "\n").unwrap();
+            }
+        }
+        for file in fs::read_dir(&folder).expect("a folder of fixtures") {
+            let path = file.unwrap().path();
+            let fixture: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            let (name, version) =
+                (fixture["type"].as_str().unwrap(), fixture["schema_version"].as_i64().unwrap() as i16);
+            let event = decode_event::<A>(name, version, fixture["data"].clone())
+                .unwrap_or_else(|error| panic!("{}: old events decode forever, but: {error}", path.display()));
+            if version == A::schema_version(name) {
+                assert!(seen.contains(&path), "{}: the story does not touch this event", path.display());
+                let written = serde_json::to_value(&event).unwrap();
+                assert_eq!(
+                    written["data"],
+                    fixture["data"],
+                    "{}: the shape changed; raise its version",
+                    path.display()
+                );
+            }
+        }
+    }
+
+    async fn refuses_a_stale_command<A: Story>(&self) {
+        let (cx, id) = (stranger(), System.next());
+        let mut story = A::story().into_iter();
+        let creation = story.next().expect("a first command");
+        self.app.execute::<A>(&cx, id.into(), Expected::New, creation.clone()).await.unwrap();
+        let present = self.app.read::<A>(&cx, id.into()).await.unwrap().unwrap();
+        let next = story.next().unwrap_or(creation);
+        let demanded = present.version + 1;
+        let stale = self.app.execute::<A>(&cx, id.into(), Expected::Exactly(demanded), next.clone()).await;
+        assert!(matches!(stale, Err(AppError::Stale { actual, .. }) if actual == present.version), "{stale:?}");
+        let missing = self.app.execute::<A>(&cx, System.next().into(), Expected::Any, next).await;
+        let Err(AppError::Refused { kind, code, .. }) = missing else { panic!("{missing:?}") };
+        assert_eq!((kind, code.split('.').next()), (ErrorKind::NotFound, Some(A::TYPE)));
+        assert_eq!(self.app.read::<A>(&cx, id.into()).await.unwrap().unwrap(), present);
+    }
+
+    async fn answers_a_repeated_command_once<A: Story>(&self) {
+        let tenant = System.next().into();
+        let (plain, id) = (caller(tenant), System.next());
+        for (n, command) in A::story().into_iter().enumerate() {
+            let mut cx = Context::new(tenant, Actor::new("user:conformance"), Scopes::parse("*:*"));
+            cx.idempotency = Some(IdempotencyKey { key: n.to_string(), fingerprint: [1; 32] });
+            let cx = cx.authorize::<Everything>().unwrap();
+            let expected = if n == 0 { Expected::New } else { Expected::Any };
+            let first = self.app.execute::<A>(&cx, id.into(), expected, command.clone()).await.unwrap();
+            let version = self.app.read::<A>(&plain, id.into()).await.unwrap().unwrap().version;
+            let again = self.app.execute::<A>(&cx, id.into(), expected, command.clone()).await.unwrap();
+            assert!(!first.replayed && again.replayed, "{}: command {n}", A::TYPE);
+            assert_eq!((again.receipts, again.token), (first.receipts, first.token));
+            assert_eq!(self.app.read::<A>(&plain, id.into()).await.unwrap().unwrap().version, version);
+            let mut other = (*cx).clone();
+            other.idempotency = Some(IdempotencyKey { key: n.to_string(), fingerprint: [2; 32] });
+            let other = other.authorize::<Everything>().unwrap();
+            let reused = self.app.execute::<A>(&other, id.into(), expected, command).await;
+            assert!(matches!(reused, Err(AppError::KeyReused)), "{reused:?}");
+        }
+    }
+
+    async fn belongs_to_one_tenant<A: Story>(&self) {
+        let (cx, other) = (stranger(), stranger());
+        let id = self.lived::<A>(&cx).await;
+        let before = self.app.read::<A>(&cx, id.into()).await.unwrap();
+        assert_eq!(self.app.read::<A>(&other, id.into()).await.unwrap(), None);
+        for command in A::story().into_iter().skip(1) {
+            let outcome = self.app.execute::<A>(&other, id.into(), Expected::Any, command).await;
+            assert!(matches!(outcome, Err(AppError::Refused { kind: ErrorKind::NotFound, .. })), "{outcome:?}");
+        }
+        // The same values are free in another tenant, and the same id too.
+        let creation = A::story().swap_remove(0);
+        self.app.execute::<A>(&other, id.into(), Expected::New, creation).await.unwrap();
+        assert_eq!(self.app.read::<A>(&cx, id.into()).await.unwrap(), before);
+    }
+
+    /// A deleted stream's keys are free for others; restoring claims them again, and fails when they are taken.
+    async fn releases_keys_while_deleted<A: Story>(&self) {
+        let (Some(deletion), Some(restoration)) = (A::deletion(), A::restoration()) else { return };
+        let cx = stranger();
+        let creation = A::story().swap_remove(0);
+        let (first, second) = (System.next(), System.next());
+        self.app.execute::<A>(&cx, first.into(), Expected::New, creation.clone()).await.unwrap();
+        let state = self.app.read::<A>(&cx, first.into()).await.unwrap().unwrap().state;
+        let keyed = !state.keys().is_empty();
+        let taken = self.app.execute::<A>(&cx, second.into(), Expected::New, creation.clone()).await;
+        assert_eq!(matches!(taken, Err(AppError::Taken { .. })), keyed, "{taken:?}");
+        self.app.execute::<A>(&cx, first.into(), Expected::Any, deletion.clone()).await.unwrap();
+        assert!(self.app.read::<A>(&cx, first.into()).await.unwrap().unwrap().state.is_deleted());
+        if keyed {
+            self.app.execute::<A>(&cx, second.into(), Expected::New, creation).await.unwrap();
+            let back = self.app.execute::<A>(&cx, first.into(), Expected::Any, restoration.clone()).await;
+            assert!(matches!(back, Err(AppError::Taken { .. })), "{back:?}");
+            self.app.execute::<A>(&cx, second.into(), Expected::Any, deletion).await.unwrap();
+        }
+        self.app.execute::<A>(&cx, first.into(), Expected::Any, restoration).await.unwrap();
+        assert_eq!(self.app.read::<A>(&cx, first.into()).await.unwrap().unwrap().state, state);
+    }
+}

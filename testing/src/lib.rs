@@ -1,0 +1,25 @@
+//! What tests need: databases, virtual hosts, the contract and conformance suites.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests fail loudly, and make ids as they like"
+)]
+
+pub mod broker;
+pub mod cluster;
+pub mod conformance;
+pub mod contract;
+pub mod database;
+pub mod engine;
+
+/// An environment variable that `make test` sets.
+///
+/// # Panics
+/// It is not set.
+pub fn required(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests by `make test`"))
+}
