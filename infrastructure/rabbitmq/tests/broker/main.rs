@@ -1,0 +1,10 @@
+//! The relay, the health check and the subscribers of the guide against a real broker.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
+
+mod failures;
+mod health;
+mod memory_log;
+mod relay;
+mod subscribers;
+mod support;
