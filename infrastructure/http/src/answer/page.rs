@@ -1,0 +1,120 @@
+//! Lists, page by page.
+
+use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody};
+use fairlead_application::{
+    Recorded,
+    access::{Authorized, Reveals},
+    list::{Cursors, Filter, ListQuery, Listed, Lists, Sort},
+};
+use fairlead_domain::kernel::Invalid;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::problem::{Check, Problem};
+
+/// Rows on a page when the client does not say.
+const DEFAULT_LIMIT: u16 = 50;
+/// Rows on a page at most.
+const MAX_LIMIT: u16 = 200;
+
+/// Characters in a filter at most.
+const MAX_FILTER: usize = 4096;
+
+/// Which rows, in which order, how many.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListParams {
+    /// How many rows at most.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, default = 50)]
+    limit: Option<String>,
+    /// Where the page begins: the `next_cursor` of the page before, with the same `filter` and `sort`.
+    cursor: Option<String>,
+    /// The order: a field, descending with a leading `-`.
+    #[param(default = "-created")]
+    sort: Option<String>,
+    /// Terms that all must hold, separated by blanks: a field, a colon, an operator and a value, as in
+    /// `tag:vip name:~ana created:>=2026-01-01`.
+    #[param(max_length = 4096, example = "tag:vip name:~ana created:>=2026-01-01")]
+    filter: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Page<T> {
+    /// The rows.
+    data: Vec<T>,
+    /// Whether there are more.
+    has_more: bool,
+    /// Send it as `cursor` for the next page. Opaque; null on the last page.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// What an aggregate's list can be filtered and sorted by, for the document.
+pub(crate) fn fields<A: Listed>() -> String {
+    let names = |sortable: bool| {
+        let fields = A::FIELDS.iter().filter(|field| field.sortable || !sortable);
+        fields.map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ")
+    };
+    format!("Can be filtered by {}; sorted by {}. What is deleted is left out.", names(false), names(true))
+}
+
+/// Answers one page of an aggregate's list.
+///
+/// # Errors
+/// Everything that is wrong with the parameters at once, or the list's failure.
+pub(crate) async fn page<A: Listed, T: From<Recorded<A>>>(
+    lists: &Lists<A>,
+    cursors: &Cursors,
+    cx: &Authorized<impl Reveals<A>>,
+    path: &str,
+    params: ListParams,
+) -> Result<Page<T>, Problem> {
+    let mut check = Check::default();
+    let filter_text = params.filter.unwrap_or_default();
+    let filter = check.parameter("filter", filter::<A>(&filter_text));
+    let sort = check.parameter("sort", sort::<A>(params.sort.as_deref()));
+    let limit = check.parameter("limit", limit(params.limit.as_deref()));
+    let list = format!("{path}?{}&{filter_text}", sort.map(Sort::to_text).unwrap_or_default());
+    let cursor = params.cursor.map(|cursor| cursors.open(cx, &list, &cursor));
+    // A cursor is bound to filter and sort; blaming it for their mistakes would mislead.
+    let after = match (&filter, &sort, cursor.transpose()) {
+        (Some(_), Some(_), cursor) => check.parameter("cursor", cursor),
+        _ => None,
+    };
+    let query = filter.zip(sort).zip(limit.zip(after));
+    let query = query.map(|((filter, sort), (limit, after))| ListQuery { filter, sort, limit, after });
+    let page = lists.page(cx, &check.finish(query)?).await?;
+    let next_cursor = page.next.map(|position| cursors.seal(cx, &list, &position));
+    Ok(Page { data: page.rows.into_iter().map(T::from).collect(), has_more: next_cursor.is_some(), next_cursor })
+}
+
+fn filter<A: Listed>(text: &str) -> Result<Filter, Invalid> {
+    if text.chars().count() > MAX_FILTER {
+        return Err(Invalid::new("filter.too_long", format!("must not be longer than {MAX_FILTER} characters")));
+    }
+    Filter::parse(text, A::FIELDS).map_err(|error| Invalid::new(error.code, error.to_string()))
+}
+
+fn sort<A: Listed>(text: Option<&str>) -> Result<Sort, Invalid> {
+    let default = A::FIELDS.first().map(|field| Sort { field, descending: true });
+    match (text, default) {
+        (None, Some(default)) => Ok(default),
+        (text, _) => Sort::parse(text.unwrap_or_default(), A::FIELDS),
+    }
+}
+
+fn limit(text: Option<&str>) -> Result<u16, Invalid> {
+    let limit = text.map_or(Some(DEFAULT_LIMIT), |text| text.parse().ok());
+    let invalid = || Invalid::new("limit.invalid", format!("must be a whole number from 1 to {MAX_LIMIT}"));
+    limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(invalid)
+}
+
+impl<T: Serialize> Responder for Page<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().json(self)
+    }
+}

@@ -1,0 +1,91 @@
+//! Answers to commands.
+
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    http::{
+        StatusCode,
+        header::{ETAG, HeaderName, LOCATION},
+    },
+};
+use fairlead_application::{AppError, Outcome};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::etag;
+use crate::{problem::Problem, request::CONSISTENCY};
+
+/// Says that this is the answer an earlier request with the same key got.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// What a command did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Receipt {
+    /// The record.
+    id: Uuid,
+    /// Its version now; the same as before when it was so already.
+    #[schema(minimum = 1, example = 1)]
+    version: i64,
+    /// Send it as `Fairlead-Consistency` with a list to see the change there. Opaque.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "1.748.400")]
+    consistency: Option<String>,
+    #[serde(skip)]
+    replayed: bool,
+}
+
+/// The receipt of a command that made a record; it stands below the path to which the command was sent.
+pub(crate) struct Created(pub(crate) Receipt);
+
+impl TryFrom<Outcome> for Receipt {
+    type Error = Problem;
+
+    fn try_from(outcome: Outcome) -> Result<Self, Problem> {
+        let receipt = outcome.receipts.first().ok_or_else(|| AppError::internal("an outcome has a receipt"))?;
+        let consistency = outcome.token.map(|token| token.to_string());
+        Ok(Self { id: receipt.id, version: receipt.version, consistency, replayed: outcome.replayed })
+    }
+}
+
+impl TryFrom<Outcome> for Created {
+    type Error = Problem;
+
+    fn try_from(outcome: Outcome) -> Result<Self, Problem> {
+        outcome.try_into().map(Self)
+    }
+}
+
+impl Receipt {
+    fn answer(&self, status: StatusCode) -> HttpResponse {
+        let mut response = HttpResponse::build(status);
+        response.insert_header((ETAG, etag(self.version)));
+        if let Some(consistency) = &self.consistency {
+            response.insert_header((CONSISTENCY, consistency.as_str()));
+        }
+        if self.replayed {
+            response.insert_header((REPLAYED, "true"));
+        }
+        response.json(self)
+    }
+}
+
+impl Responder for Receipt {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.answer(StatusCode::OK)
+    }
+}
+
+impl Responder for Created {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let mut response = self.0.answer(StatusCode::CREATED);
+        if let Ok(location) = super::value(&format!("{}/{}", request.path(), self.0.id)) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
+    }
+}

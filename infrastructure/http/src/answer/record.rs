@@ -1,0 +1,56 @@
+//! One record with its version.
+
+use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody, http::header::ETAG};
+use fairlead_application::Recorded;
+use fairlead_domain::kernel::{Aggregate, ErrorKind};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use super::etag;
+use crate::{problem::Problem, request::matches};
+
+/// A body with its record's version; not sent to those who have it already.
+pub(crate) struct Record<T> {
+    version: i64,
+    body: T,
+}
+
+/// Whether what was deleted is shown.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShowDeleted {
+    /// `true` shows the record although it is deleted.
+    #[serde(default)]
+    #[param(default = false)]
+    deleted: bool,
+}
+
+/// Shows a record, unless there is none, or it is deleted and the caller did not ask for that.
+///
+/// # Errors
+/// `<aggregate>.not_found`
+pub(crate) fn record<A: Aggregate, T: From<Recorded<A>>>(
+    recorded: Option<Recorded<A>>,
+    show: &ShowDeleted,
+) -> Result<Record<T>, Problem> {
+    let recorded = recorded.filter(|recorded| show.deleted || !recorded.state.is_deleted());
+    let missing = || {
+        let detail = format!("there is no such {}", A::TYPE);
+        Problem::new(ErrorKind::NotFound, format!("{}.not_found", A::TYPE), detail)
+    };
+    let recorded = recorded.ok_or_else(missing)?;
+    Ok(Record { version: recorded.version, body: recorded.into() })
+}
+
+impl<T: Serialize> Responder for Record<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let etag = etag(self.version);
+        if matches(request, &etag) {
+            return HttpResponse::NotModified().insert_header((ETAG, etag)).finish();
+        }
+        HttpResponse::Ok().insert_header((ETAG, etag)).json(self.body)
+    }
+}

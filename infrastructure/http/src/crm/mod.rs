@@ -1,0 +1,12 @@
+//! Customer relations over HTTP.
+
+mod contacts;
+mod contacts_dto;
+mod values;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// The routes of this context, below `/v1`.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config.configure(contacts::routes);
+}

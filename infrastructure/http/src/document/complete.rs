@@ -1,0 +1,136 @@
+//! What follows for every operation from its method, its path and its body, so that no handler repeats it.
+
+use utoipa::openapi::{
+    OpenApi, PathItem, Ref, RefOr, Response, Schema,
+    path::{Operation, Parameter},
+    schema::ArrayItems,
+    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+use super::{BEARER, parameters, responses, takes_condition};
+
+/// Completes the document.
+pub(super) fn complete(document: &mut OpenApi) {
+    let components = document.components.get_or_insert_default();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some(
+            "A JSON Web Token with the claims `sub`, `org` (the organization) and `scope` (permissions such as \
+             `contacts:read`, separated by spaces; `*` stands for either part).",
+        ))
+        .build();
+    components.security_schemes.insert(BEARER.to_owned(), RefOr::T(SecurityScheme::Http(scheme)));
+    for (status, name, description) in responses::PROBLEMS {
+        components.responses.insert((*name).to_owned(), RefOr::T(responses::problem(status, description)));
+    }
+    for (name, schema) in &mut components.schemas {
+        if let Some(row) = name.strip_prefix("Page_") {
+            refer(schema, row);
+        }
+    }
+    for (path, item) in &mut document.paths.paths {
+        let PathItem { get, put, post, patch, delete, .. } = item;
+        for (is_command, operation) in [(false, get), (true, put), (true, post), (true, patch), (true, delete)] {
+            if let Some(operation) = operation {
+                Completion { path, is_command, operation }.complete();
+            }
+        }
+    }
+}
+
+/// Lets a page's rows refer to their schema, of which the derivation of generic types makes a copy.
+fn refer(page: &mut RefOr<Schema>, row: &str) {
+    if let RefOr::T(Schema::Object(page)) = page
+        && let Some(RefOr::T(Schema::Array(rows))) = page.properties.get_mut("data")
+    {
+        rows.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(row).into()));
+    }
+}
+
+struct Completion<'o> {
+    path: &'o str,
+    is_command: bool,
+    operation: &'o mut Operation,
+}
+
+impl Completion<'_> {
+    fn complete(mut self) {
+        // The first paragraph is the summary; without a second there is nothing to describe.
+        let summary = self.operation.summary.clone();
+        self.operation.description.take_if(|description| Some(&*description) == summary.as_ref());
+        self.name();
+        if self.operation.security.is_some() {
+            self.parameters();
+            self.problems();
+        } else {
+            // Nothing is read from the request, but a query is refused.
+            let responses = &mut self.operation.responses.responses;
+            responses.entry("422".to_owned()).or_insert_with(|| responses::reference("Invalid"));
+        }
+        for response in self.operation.responses.responses.values_mut() {
+            if let RefOr::T(response) = response {
+                describe(response, self.is_command);
+            }
+        }
+        if let Some(RefOr::T(created)) = self.operation.responses.responses.get_mut("201") {
+            created.headers.insert("Location".into(), RefOr::T(responses::header("Where the record is.")));
+        }
+    }
+
+    /// `change` of `contacts` becomes `contacts_change`: generated clients want names that are unique.
+    fn name(&mut self) {
+        let tag = self.operation.tags.iter().flatten().next();
+        self.operation.operation_id =
+            tag.zip(self.operation.operation_id.as_ref()).map(|(tag, id)| format!("{tag}_{id}"));
+    }
+
+    fn has_id(&self) -> bool {
+        self.path.contains("{id}")
+    }
+
+    fn parameters(&mut self) {
+        let own = self.operation.parameters.take().unwrap_or_default();
+        let mut all: Vec<Parameter> = Vec::new();
+        match (self.is_command, self.has_id()) {
+            (true, _) => all.push(parameters::idempotency_key()),
+            (false, true) => all.push(parameters::if_none_match()),
+            (false, false) => all.push(parameters::consistency()),
+        }
+        all.extend([parameters::request_id(), parameters::trace_parent()]);
+        let id = self.has_id().then(parameters::id).map(RefOr::T);
+        self.operation.parameters = Some(id.into_iter().chain(own).chain(all.into_iter().map(RefOr::T)).collect());
+    }
+
+    fn problems(&mut self) {
+        let has_body = self.operation.request_body.is_some();
+        for (status, name, _) in responses::PROBLEMS {
+            let possible = match *status {
+                "404" => self.has_id(),
+                "409" | "413" => self.is_command,
+                "412" => takes_condition(self.operation),
+                "415" => has_body,
+                _ => true,
+            };
+            if possible {
+                let responses = &mut self.operation.responses.responses;
+                responses.entry((*status).to_owned()).or_insert_with(|| responses::reference(name));
+            }
+        }
+    }
+}
+
+/// The headers of an answer.
+fn describe(response: &mut Response, is_command: bool) {
+    let mut headers = vec![("X-Request-Id", "The request's name.")];
+    if is_command {
+        headers.extend([
+            ("ETag", "The record's version, for `If-Match`."),
+            ("Fairlead-Consistency", "Send it with a list to see this change there."),
+            ("Idempotency-Replayed", "`true` when the answer is the one an earlier request with the same key got."),
+        ]);
+    }
+    for (name, description) in headers {
+        response.headers.entry(name.to_owned()).or_insert_with(|| RefOr::T(responses::header(description)));
+    }
+}

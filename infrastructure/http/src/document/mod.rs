@@ -1,0 +1,85 @@
+//! The `OpenAPI` document, made of the same routes that are served.
+//!
+//! A handler says what is its own (summary, permission, bodies); [`complete`] adds what all handlers share. A new
+//! resource is a line in [`routes`] and one among the tags.
+
+mod complete;
+pub(crate) mod parameters;
+mod responses;
+
+use actix_web::{
+    App, HttpResponse, get,
+    web::{Bytes, Data},
+};
+use utoipa::{
+    OpenApi as _,
+    openapi::{OpenApi, PathItem, RefOr, path::Operation},
+};
+use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
+
+use crate::{crm, health};
+
+/// The name of the security scheme.
+pub(crate) const BEARER: &str = "bearer";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Fairlead",
+        description = "An event-sourced backend for customer relationships. Commands answer the record's id and \
+            version; errors are problem details (RFC 9457).",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    servers((url = "/", description = "This server")),
+    tags(
+        (name = "contacts", description = "The people a company knows."),
+        (name = "service", description = "The service itself: whether it is well, and this document."),
+    ),
+    components(schemas(crate::problem::ProblemDocument<'static>)),
+)]
+struct Base;
+
+/// Every route that the document shows.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config.configure(health::routes).service(served).service(scope::scope("/v1").configure(crm::routes));
+}
+
+/// The document. The same for every call.
+pub fn openapi() -> OpenApi {
+    let app = App::new().into_utoipa_app().openapi(Base::openapi()).configure(routes);
+    let (_, mut document) = app.split_for_parts();
+    complete::complete(&mut document);
+    document
+}
+
+/// The operations of a path, in a fixed order.
+pub(crate) fn operations(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
+    let all = [
+        ("GET", &item.get),
+        ("PUT", &item.put),
+        ("POST", &item.post),
+        ("PATCH", &item.patch),
+        ("DELETE", &item.delete),
+    ];
+    all.into_iter().filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))
+}
+
+/// Whether an operation heeds `If-Match`.
+pub(crate) fn takes_condition(operation: &Operation) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == parameters::IF_MATCH))
+}
+
+/// The document as it is served, written once.
+pub(crate) struct Written(pub(crate) Bytes);
+
+/// This document.
+#[utoipa::path(
+    tag = "service",
+    operation_id = "document",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/json"))
+)]
+#[get("/openapi.json")]
+async fn served(document: Data<Written>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document.0.clone())
+}

@@ -1,0 +1,69 @@
+//! Parameters that operations share.
+
+use utoipa::openapi::{
+    KnownFormat, ObjectBuilder, Required, SchemaFormat, Type,
+    path::{Parameter, ParameterBuilder, ParameterIn},
+};
+
+fn text(name: &str, place: ParameterIn, description: &str, schema: ObjectBuilder) -> Parameter {
+    let required = if matches!(place, ParameterIn::Path) { Required::True } else { Required::False };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .description(Some(description))
+        .schema(Some(schema.schema_type(Type::String)))
+        .build()
+}
+
+/// `{id}`
+pub(super) fn id() -> Parameter {
+    let uuid = ObjectBuilder::new().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    text("id", ParameterIn::Path, "The record.", uuid)
+}
+
+/// The name of [`if_match`].
+pub(super) const IF_MATCH: &str = "If-Match";
+
+/// `If-Match`
+pub(crate) fn if_match() -> Parameter {
+    let description = "The record's `ETag`, its version in quotes: the command is refused with 412 when the record \
+        has changed since. One tag, strong, as the server gave it; a list is refused with 400. Without it, or with \
+        `*`, the command applies to whatever version there is.";
+    let schema = ObjectBuilder::new().pattern(Some(r#"^("[1-9][0-9]*"|\*)$"#)).examples([r#""3""#]);
+    text(IF_MATCH, ParameterIn::Header, description, schema)
+}
+
+/// `If-None-Match`
+pub(super) fn if_none_match() -> Parameter {
+    let description = "The `ETag` you have: the answer is 304 without a body when the record has not changed.";
+    text("If-None-Match", ParameterIn::Header, description, ObjectBuilder::new().examples([r#""3""#]))
+}
+
+/// `Idempotency-Key`
+pub(super) fn idempotency_key() -> Parameter {
+    let description = "Makes it safe to send the command again: the same key with the same request is answered as \
+        the first time, with `Idempotency-Replayed: true`.";
+    let schema = ObjectBuilder::new().min_length(Some(1)).max_length(Some(200)).pattern(Some("^[ -~]+$"));
+    text("Idempotency-Key", ParameterIn::Header, description, schema)
+}
+
+/// `Fairlead-Consistency`
+pub(super) fn consistency() -> Parameter {
+    let description = "What a command answered: the list is read when it shows that change, or 503 says that it took \
+        too long.";
+    text("Fairlead-Consistency", ParameterIn::Header, description, ObjectBuilder::new().examples(["1.748.400"]))
+}
+
+/// `X-Request-Id`
+pub(super) fn request_id() -> Parameter {
+    let description = "A name for the request, returned and logged; made when it is missing.";
+    let schema = ObjectBuilder::new().min_length(Some(1)).max_length(Some(128)).pattern(Some("^[A-Za-z0-9._-]+$"));
+    text("X-Request-Id", ParameterIn::Header, description, schema)
+}
+
+/// `traceparent`
+pub(super) fn trace_parent() -> Parameter {
+    let description = "W3C trace context, continued into events; ignored when it can't be read.";
+    text("traceparent", ParameterIn::Header, description, ObjectBuilder::new())
+}

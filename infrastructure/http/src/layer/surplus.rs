@@ -1,0 +1,42 @@
+//! What a handler would pass over in silence is refused before it, so that no handler can forget to.
+
+use actix_web::{
+    Error, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{Method, header::IF_MATCH},
+    middleware::Next,
+    web::Data,
+};
+use fairlead_domain::kernel::ErrorKind;
+
+use super::{Routes, routes::Route};
+use crate::{problem::Problem, request::no_query};
+
+/// Refuses query parameters where the operation knows none, and `If-Match` on commands that don't heed it. Like 404
+/// and 405 it tells what is in the document, so it need not wait for the token.
+pub(crate) async fn surplus(
+    routes: Data<Routes>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    // The path as the router reads it, decoded: the raw one could be written in ways that are not found here.
+    let route = routes.of(request.method().as_str(), request.match_info().as_str());
+    match route.map_or(Ok(()), |route| check(route, &request)) {
+        Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
+        // An answer, no error: the layer of CORS passes over errors.
+        Err(problem) => Ok(request.into_response(HttpResponse::from_error(problem))),
+    }
+}
+
+fn check(route: &Route, request: &ServiceRequest) -> Result<(), Problem> {
+    if !route.takes_query {
+        no_query(request.query_string())?;
+    }
+    let is_command = *request.method() != Method::GET;
+    if is_command && !route.takes_condition && request.headers().contains_key(IF_MATCH) {
+        let detail = "this command compares no version; send it without If-Match";
+        return Err(Problem::new(ErrorKind::Invalid, "request.unexpected_if_match", detail));
+    }
+    Ok(())
+}

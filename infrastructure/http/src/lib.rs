@@ -1,0 +1,19 @@
+//! HTTP: routes by context, extractors, problem details, `OpenAPI`.
+//!
+//! What is read from requests lives in `request`, what is answered in `answer` and `problem`, what happens around
+//! every handler in `layer`. A resource is one file of routes in its context's folder, with its bodies beside it, and
+//! a line in `document`.
+
+mod answer;
+mod crm;
+mod document;
+mod health;
+mod layer;
+mod problem;
+mod request;
+mod server;
+pub mod token;
+
+pub use document::openapi;
+pub use layer::BadOrigin;
+pub use server::{Parts, ServerError, Settings, server};

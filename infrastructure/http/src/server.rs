@@ -1,0 +1,164 @@
+//! The server: everything put together and bound to an address.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{
+    App as Web, HttpServer,
+    body::BoxBody,
+    dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse},
+    error::Error,
+    middleware::{Compress, from_fn},
+    web::{Bytes, Data, ServiceConfig, redirect, to},
+};
+use fairlead_application::{
+    App,
+    health::HealthCheck,
+    list::{Cursors, Lists},
+    ports::Clock,
+};
+use fairlead_domain::crm::Contact;
+use secrecy::SecretSlice;
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::{
+    document::{self, Written},
+    health::Checks,
+    layer::{BadOrigin, Origins, Routes, frame, surplus, unmatched},
+    request::{Gate, Limits},
+    token::{self, WeakKey},
+};
+
+/// How long a client may take to send a request's head.
+const HEAD_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection stays open without a request: longer than load balancers keep theirs (60 s is common), or
+/// they would send requests into connections that are just being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How the server is reached, and whom it trusts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it listens; port 0 for any that is free.
+    pub bind: SocketAddr,
+    /// The sites whose scripts may read answers: `https://app.example.com`.
+    pub cors_origins: Vec<String>,
+    /// The largest body, in bytes.
+    pub max_body_bytes: usize,
+    /// Whose tokens are accepted.
+    pub token: token::Settings,
+    /// Seals cursors and signs fingerprints of idempotent requests. The same for all servers of an installation.
+    pub secret: SecretSlice<u8>,
+    /// How long requests in flight may take to finish once the server stops, in whole seconds.
+    pub shutdown_timeout: Duration,
+}
+
+/// What the server serves.
+pub struct Parts {
+    /// Commands and states.
+    pub app: App,
+    /// The list of contacts.
+    pub contacts: Lists<Contact>,
+    /// What readiness asks.
+    pub health: Vec<Arc<dyn HealthCheck>>,
+    /// Tells when tokens expire.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address can't be bound.
+    #[error("can't listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The key for tokens is too short.
+    #[error(transparent)]
+    WeakKey(#[from] WeakKey),
+    /// A site that may read answers is none.
+    #[error(transparent)]
+    BadOrigin(#[from] BadOrigin),
+}
+
+/// Binds the server and tells its address. To be called inside a Tokio runtime. It works once it is awaited;
+/// `Server::handle().stop(true)` lets requests in flight finish. Signals are the caller's business.
+///
+/// # Errors
+/// [`ServerError`]
+pub fn server(settings: Settings, parts: Parts) -> Result<(Server, SocketAddr), ServerError> {
+    let shared = Shared::new(&settings, parts)?;
+    let origins = Origins::new(settings.cors_origins)?;
+    let bound = |source| ServerError::Bind { address: settings.bind, source };
+    let server = HttpServer::new(move || application(&shared, &origins))
+        .client_request_timeout(HEAD_PATIENCE)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(settings.shutdown_timeout.as_secs())
+        .disable_signals()
+        .bind(settings.bind)
+        .map_err(bound)?;
+    let address = server.addrs().first().copied().unwrap_or(settings.bind);
+    Ok((server.run(), address))
+}
+
+/// What all workers share.
+#[derive(Clone)]
+struct Shared {
+    app: Data<App>,
+    contacts: Data<Lists<Contact>>,
+    cursors: Data<Cursors>,
+    gate: Data<Gate>,
+    limits: Data<Limits>,
+    checks: Data<Checks>,
+    routes: Data<Routes>,
+    document: Data<Written>,
+}
+
+impl Shared {
+    fn new(settings: &Settings, parts: Parts) -> Result<Self, WeakKey> {
+        let document = document::openapi();
+        Ok(Self {
+            app: Data::new(parts.app),
+            contacts: Data::new(parts.contacts),
+            cursors: Data::new(Cursors::new(&settings.secret)),
+            gate: Data::new(Gate::new(&settings.token, &settings.secret, parts.clock)?),
+            limits: Data::new(Limits { body_bytes: settings.max_body_bytes }),
+            checks: Data::new(Checks(parts.health)),
+            routes: Data::new(Routes::new(&document)),
+            document: Data::new(Written(Bytes::from(document.to_json().unwrap_or_default()))),
+        })
+    }
+
+    fn provide(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(self.app.clone())
+            .app_data(self.contacts.clone())
+            .app_data(self.cursors.clone())
+            .app_data(self.gate.clone())
+            .app_data(self.limits.clone())
+            .app_data(self.checks.clone())
+            .app_data(self.routes.clone())
+            .app_data(self.document.clone());
+    }
+}
+
+/// One worker's application. What is wrapped last is asked first.
+fn application(
+    shared: &Shared,
+    origins: &Origins,
+) -> Web<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
+    + use<>,
+> {
+    let (app, _) = Web::new().into_utoipa_app().configure(document::routes).split_for_parts();
+    app.configure(|config| shared.provide(config))
+        .service(redirect("/docs", "/docs/"))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))
+        .default_service(to(unmatched))
+        .wrap(from_fn(surplus))
+        .wrap(origins.layer())
+        .wrap(Compress::default())
+        .wrap(from_fn(frame))
+}

@@ -1,0 +1,138 @@
+//! The `OpenAPI` document and its page.
+
+use std::collections::BTreeSet;
+
+use fairlead_http::openapi;
+use serde_json::{Value, json};
+
+use crate::service::{Ask, Service};
+
+fn document() -> Value {
+    serde_json::to_value(openapi()).unwrap()
+}
+
+/// Path, method and operation of every operation.
+pub(crate) fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, item)| {
+        let item = item.as_object().unwrap();
+        item.iter().map(|(method, operation)| (path.clone(), method.to_uppercase(), operation.clone()))
+    });
+    operations.collect()
+}
+
+#[test]
+fn the_document_is_the_same_each_time() {
+    let text = openapi().to_pretty_json().unwrap();
+    assert!((0..5).all(|_| openapi().to_pretty_json().unwrap() == text));
+    let document = document();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(document["info"]["license"]["name"], "Apache-2.0");
+    assert_eq!(document["servers"][0]["url"], "/");
+}
+
+#[test]
+fn every_operation_is_described() {
+    let document = document();
+    let operations = operations(&document);
+    assert!(operations.len() >= 11, "{}", operations.len());
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in &operations {
+        let place = format!("{method} {path}");
+        assert!(operation["summary"].as_str().is_some_and(|text| text.len() > 5), "{place}");
+        assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{place}");
+        assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{place}");
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        for parameter in &parameters {
+            assert!(parameter["description"].as_str().is_some_and(|text| text.len() > 5), "{place}: {parameter}");
+            assert!(parameter["schema"].is_object(), "{place}: {parameter}");
+        }
+        let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
+        let secured = operation.get("security").is_some();
+        let command = method != "GET";
+        assert_eq!(has("id"), path.contains("{id}"), "{place}");
+        assert_eq!(has("Idempotency-Key"), command, "{place}");
+        assert_eq!(has("If-Match"), command && path.contains("{id}"), "{place}");
+        assert_eq!(has("X-Request-Id"), secured, "{place}");
+        let list = secured && !command && !path.contains("{id}");
+        for name in ["limit", "cursor", "sort", "filter", "Fairlead-Consistency"] {
+            assert_eq!(has(name), list, "{place} {name}");
+        }
+        assert_eq!(has("deleted"), secured && !command && !list, "{place}");
+        if let Some(body) = operation.get("requestBody") {
+            for (_, content) in body["content"].as_object().unwrap() {
+                assert!(resolve(&document, &content["schema"])["example"].is_object(), "{place} has no example");
+            }
+        }
+        let responses = operation["responses"].as_object().unwrap();
+        for status in ["400", "401", "403", "422", "500", "503"] {
+            assert!(!secured || responses.contains_key(status), "{place} {status}");
+        }
+        for (status, response) in responses {
+            let response = resolve(&document, response);
+            assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{place} {status}");
+            assert!(response["headers"]["X-Request-Id"].is_object(), "{place} {status}");
+        }
+    }
+}
+
+#[test]
+fn a_condition_has_the_form_that_can_hold() {
+    let document = document();
+    let operations = operations(&document);
+    let parameters = operations.iter().flat_map(|(.., operation)| operation["parameters"].as_array()).flatten();
+    let conditions: Vec<_> = parameters.filter(|parameter| parameter["name"] == "If-Match").collect();
+    assert!(conditions.len() >= 5);
+    for condition in conditions {
+        assert_eq!(condition["schema"]["pattern"], r#"^("[1-9][0-9]*"|\*)$"#);
+        assert_eq!(condition["schema"]["examples"], json!(["\"3\""]));
+        assert!(condition["description"].as_str().unwrap().contains("`*`"));
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn walk(document: &Value, value: &Value) {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                    assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+                }
+                members.values().for_each(|value| walk(document, value));
+            }
+            Value::Array(items) => items.iter().for_each(|value| walk(document, value)),
+            _ => {}
+        }
+    }
+    let document = document();
+    walk(&document, &document);
+    let rows = &document["components"]["schemas"]["Page_Contact"]["properties"]["data"]["items"];
+    assert_eq!(rows, &json!({ "$ref": "#/components/schemas/Contact" }));
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["bearerFormat"], "JWT");
+}
+
+#[tokio::test]
+async fn the_document_and_its_page_are_served_without_the_network() {
+    let service = Service::start().await;
+    let served = service.bare("GET", "/openapi.json").answer().await;
+    assert_eq!((served.status.as_u16(), served.header("content-type")), (200, "application/json"));
+    assert_eq!(served.body, document());
+    let redirected = service.bare("GET", "/docs").answer().await;
+    assert!(redirected.status.is_redirection());
+    assert_eq!(redirected.header("location"), "/docs/");
+    let page = service.bare("GET", "/docs/").answer().await;
+    let html = page.body.as_str().unwrap();
+    assert!(page.header("content-type").starts_with("text/html") && !html.contains("http"), "{html}");
+    assert!(!html.contains("<style") && html.matches("<script").count() == html.matches("<script src=").count());
+    for file in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
+        assert_eq!(service.bare("GET", &format!("/docs/{file}")).answer().await.status, 200, "{file}");
+    }
+    let initializer = service.bare("GET", "/docs/swagger-initializer.js").answer().await;
+    assert!(initializer.body.as_str().unwrap().contains("/openapi.json"));
+    assert_ne!(initializer.body, json!(""));
+}
+
+/// Follows a reference.
+pub(crate) fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
+    value["$ref"].as_str().and_then(|reference| document.pointer(&reference[1..])).unwrap_or(value)
+}

@@ -1,0 +1,221 @@
+//! Every operation of the document is tried from the outside: nobody gets in without a token, a permission, or into
+//! another organization, and no rubbish is a fault of ours. A new operation is tested here by being in the document.
+
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+use crate::{
+    document::{operations, resolve},
+    service::{Answer, Ask, Service, token},
+    tokens::bad_tokens,
+};
+
+/// What everybody may ask.
+const OPEN: &[&str] = &["/health/live", "/health/ready", "/openapi.json"];
+
+struct Operation {
+    template: String,
+    method: String,
+    /// The permission it demands.
+    scope: Option<String>,
+    example: Option<Value>,
+    /// The query parameters it documents.
+    query: Vec<String>,
+    /// Whether it documents `If-Match`.
+    condition: bool,
+}
+
+impl Operation {
+    fn path(&self, id: &str) -> String {
+        self.template.replace("{id}", id)
+    }
+
+    fn of_record(&self) -> bool {
+        self.template.contains("{id}")
+    }
+
+    fn request(&self, service: &Service, id: &str) -> RequestBuilder {
+        let request = service.bare(&self.method, &self.path(id));
+        self.example.iter().fold(request, |request, body| request.json(body))
+    }
+
+    async fn answer(&self, service: &Service, id: &str, token: &str) -> Answer {
+        self.request(service, id).bearer_auth(token).answer().await
+    }
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.template)
+    }
+}
+
+/// All operations; panics when one neither demands a permission nor is open.
+fn every() -> Vec<Operation> {
+    let document = serde_json::to_value(fairlead_http::openapi()).unwrap();
+    let all = operations(&document).into_iter().map(|(template, method, operation)| {
+        let scope = operation.get("security").map(|security| {
+            let scopes = security[0]["bearer"].as_array().unwrap();
+            assert_eq!((security.as_array().unwrap().len(), scopes.len()), (1, 1), "{method} {template}");
+            scopes[0].as_str().unwrap().to_owned()
+        });
+        assert!(scope.is_some() || OPEN.contains(&&*template), "{method} {template} demands no permission");
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let example = Some(resolve(&document, schema)["example"].clone()).filter(|_| schema.is_object());
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let condition = parameters.iter().any(|parameter| parameter["name"] == "If-Match");
+        let query = parameters.iter().filter(|parameter| parameter["in"] == "query");
+        let query = query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect();
+        Operation { template, method, scope, example, query, condition }
+    });
+    all.collect()
+}
+
+/// The operations that demand a permission.
+fn secured() -> Vec<Operation> {
+    let secured: Vec<_> = every().into_iter().filter(|operation| operation.scope.is_some()).collect();
+    assert!(secured.len() >= 8);
+    secured
+}
+
+/// The id of a new record for an operation: operations may delete what they get.
+async fn record(service: &Service, operation: &Operation) -> String {
+    let collection = operation.template.split("/{id}").next().unwrap();
+    assert!(collection.ends_with("contacts"), "{operation}: tell this test how to make one");
+    let path = service.contact("Ana").await;
+    path.rsplit('/').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_token() {
+    let service = Service::start().await;
+    for operation in secured() {
+        let id = record(&service, &operation).await;
+        let before = service.store.appends();
+        let answer = operation.request(&service, &id).answer().await;
+        answer.is_problem(401, "access.unauthenticated");
+        for (what, token, code) in bad_tokens() {
+            let answer = operation.answer(&service, &id, &token).await;
+            assert_eq!((answer.status.as_u16(), answer.body["code"].as_str()), (401, Some(code)), "{operation} {what}");
+        }
+        assert_eq!(service.store.appends(), before, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn the_documented_permission_is_the_one_that_opens() {
+    let service = Service::start().await;
+    for operation in secured() {
+        let id = record(&service, &operation).await;
+        let demanded = operation.scope.as_deref().unwrap();
+        let (resource, action) = demanded.split_once(':').unwrap();
+        let sibling = if action == "read" { "write" } else { "read" };
+        let before = service.store.appends();
+        for scope in ["", "others:*", &format!("{resource}:{sibling}"), &format!("*:{sibling}"), resource, "*", action]
+        {
+            let answer = operation.answer(&service, &id, &token(1, scope)).await;
+            assert_eq!(answer.status, 403, "{operation} with {scope:?}");
+            answer.is_problem(403, "access.forbidden");
+        }
+        assert_eq!(service.store.appends(), before, "{operation}");
+        let answer = operation.answer(&service, &id, &token(1, demanded)).await;
+        assert!(answer.status.is_success(), "{operation}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn another_organization_sees_nothing() {
+    let service = Service::start().await;
+    let stranger = token(2, "*:*");
+    for operation in secured() {
+        let id = record(&service, &operation).await;
+        let answer = operation.answer(&service, &id, &stranger).await;
+        if operation.of_record() {
+            assert_eq!(answer.status, 404, "{operation}");
+            let unknown = operation.answer(&service, "019ca000-0000-7000-8000-00000000ffff", &stranger).await;
+            assert_eq!(answer.body["code"], unknown.body["code"], "{operation} tells whether there is one");
+        } else if operation.method == "GET" {
+            assert_eq!(answer.body["data"], json!([]), "{operation}");
+        }
+        // Nothing changed where it is.
+        let shown = service.get(&format!("/v1/contacts/{id}")).await;
+        assert_eq!((shown.status.as_u16(), &shown.body["version"]), (200, &json!(1)), "{operation}");
+        // What the stranger made is the stranger's.
+        let own = service.bare("GET", "/v1/contacts?limit=200").bearer_auth(&stranger).answer().await;
+        for row in own.body["data"].as_array().unwrap() {
+            let path = format!("/v1/contacts/{}", row["id"].as_str().unwrap());
+            let deleted = service.bare("DELETE", &path).bearer_auth(&stranger).answer().await;
+            assert_eq!(deleted.status, 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_is_sent_is_passed_over() {
+    let service = Service::start().await;
+    let all = token(1, "*:*");
+    for operation in every() {
+        let id = if operation.of_record() { record(&service, &operation).await } else { String::new() };
+        let before = service.store.appends();
+        let request = |path: String| {
+            let request = service.bare(&operation.method, &path).bearer_auth(&all);
+            operation.example.iter().fold(request, |request, body| request.json(body))
+        };
+        let path = operation.path(&id);
+        let parameter = operation.query.iter().map(|name| format!("{name}s=1"));
+        for query in parameter.chain(["nonsense=1".into(), "x".into(), "=".into(), "x=1&x=2".into()]) {
+            let answer = request(format!("{path}?{query}")).answer().await;
+            assert_eq!(answer.status, 422, "{operation}?{query}: {}", answer.body);
+            answer.is_problem(422, "request.unknown_parameter");
+        }
+        request(format!("{path}?%ff=1")).answer().await.is_problem(400, "request.malformed");
+        // However the path is written.
+        let encoded = request(format!("{}?x=1", path.replace("contacts", "%63ontact%73")));
+        encoded.answer().await.is_problem(422, "request.unknown_parameter");
+        if operation.method != "GET" && !operation.condition {
+            for tag in ["\"1\"", "*", "x"] {
+                let answer = request(path.clone()).header("if-match", tag).answer().await;
+                assert_eq!(answer.status, 422, "{operation} with If-Match: {tag}");
+                answer.is_problem(422, "request.unexpected_if_match");
+            }
+        }
+        assert_eq!(service.store.appends(), before, "{operation}");
+        let answer = request(format!("{path}?")).answer().await;
+        assert!(answer.status.is_success(), "{operation} with an empty query: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn rubbish_is_never_a_fault_of_ours() {
+    let service = Service::start().await;
+    let all = token(1, "*:*");
+    for operation in secured() {
+        let id = record(&service, &operation).await;
+        if operation.of_record() {
+            for id in ["x", "%00", "%ff", "..", "0", &"a".repeat(5000)] {
+                let status = operation.answer(&service, id, &all).await.status;
+                assert!(status.is_client_error(), "{operation} of {id}: {status}");
+            }
+        }
+        if operation.example.is_none() {
+            continue;
+        }
+        for body in [
+            &b""[..],
+            b"{",
+            b"[]",
+            b"null",
+            b"\xff",
+            b"1e400",
+            b"{\"\\u0000\":1}",
+            b"{\"name\":{}}",
+            b"\"x\"",
+            b"{\"tags\":7}",
+        ] {
+            let request = service.bare(&operation.method, &operation.path(&id)).bearer_auth(&all);
+            let answer = request.header("content-type", "application/json").body(body.to_vec()).answer().await;
+            assert!(answer.status.is_client_error(), "{operation} with {}", String::from_utf8_lossy(body));
+            assert_eq!(answer.header("content-type"), "application/problem+json");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What is logged, and what must not be.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use reqwest::RequestBuilder;
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::{
+    memory::Mood,
+    service::{Ask, Service, organization, token},
+};
+
+/// What all tests of this process have logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn log() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = Log::default();
+        let format = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE);
+        format.with_writer(log.clone()).init();
+        log
+    })
+}
+
+/// The lines about one request.
+async fn lines(request: RequestBuilder, name: &str) -> Vec<String> {
+    let log = log();
+    request.header("x-request-id", name).answer().await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    text.lines().filter(|line| line.contains(name)).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_request_is_logged_without_what_is_private() {
+    let service = Service::start().await;
+    let path = service.contact("Ana").await;
+    let body = json!({ "name": "Hidden Body", "email": "hidden@example.com" });
+    let query = service.request("GET", "/v1/contacts?filter=name:hidden-query");
+    for (name, request) in [
+        ("log-create", service.request("POST", "/v1/contacts").json(&body)),
+        ("log-patch", service.request("PATCH", &path).header("idempotency-key", "hidden-key").json(&body)),
+        ("log-list", query),
+        ("log-refused", service.request("POST", "/v1/contacts").json(&json!({ "name": { "hidden": "hidden" } }))),
+        ("log-unknown", service.request("GET", "/v1/hidden/hidden@example.com")),
+        ("log-token", service.bare("GET", "/v1/contacts").bearer_auth("hidden-token")),
+    ] {
+        let lines = lines(request, name).await;
+        assert!(lines.iter().any(|line| line.contains("answered") && line.contains("status")), "{name}: {lines:?}");
+        let all = lines.join("\n").to_lowercase();
+        let known = !["log-unknown", "log-token"].contains(&name);
+        assert_eq!(all.contains(&organization(1).to_string()), known, "{all}");
+        assert!(!all.contains("hidden") && !all.contains(&token(1, "*:*").to_lowercase()), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn the_cause_of_a_fault_is_logged_with_the_request() {
+    let service = Service::start().await;
+    let path = service.contact("Ana").await;
+    for (mood, name) in [(Mood::Broken, "log-broken"), (Mood::Unavailable, "log-down"), (Mood::Panicking, "log-panic")]
+    {
+        service.store.set(mood);
+        let lines = lines(service.request("GET", &path), name).await;
+        assert!(lines.iter().any(|line| line.contains("secret")), "{lines:?}");
+    }
+}

@@ -1,0 +1,17 @@
+//! The API from outside, over real connections, with stores in memory.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod commands;
+mod conditions;
+mod document;
+mod everything;
+mod headers;
+mod health;
+mod hostile;
+mod lists;
+mod logs;
+mod memory;
+mod service;
+mod settings;
+mod tokens;

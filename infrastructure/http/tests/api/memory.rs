@@ -1,0 +1,213 @@
+//! Ports in memory: a store that can fail, a list over it, a clock and ids that repeat.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use fairlead_application::{
+    AppError, Context, Recorded,
+    health::HealthCheck,
+    list::{Condition, ListPort, ListQuery, Literal, Operator, Page, Position},
+    memory::MemoryStore,
+    ports::{Append, Appended, Clock, EventStore, IdGenerator, Loaded, StoreError, StoredEvent},
+    recorded::decode_state,
+};
+use fairlead_domain::{crm::Contact, ids::OrganizationId};
+use uuid::Uuid;
+
+/// How the store behaves.
+#[derive(Clone, Copy)]
+pub(crate) enum Mood {
+    Fine = 0,
+    Unavailable = 1,
+    Broken = 2,
+    Panicking = 3,
+    Slow = 4,
+}
+
+#[derive(Default)]
+pub(crate) struct Store {
+    inner: MemoryStore,
+    streams: Mutex<Vec<(OrganizationId, Uuid)>>,
+    events: Mutex<Vec<Uuid>>,
+    written: AtomicU64,
+    mood: AtomicU8,
+}
+
+impl Store {
+    pub(crate) fn set(&self, mood: Mood) {
+        self.mood.store(mood as u8, Ordering::SeqCst);
+    }
+
+    /// How many times something was stored.
+    pub(crate) fn appends(&self) -> usize {
+        self.events.lock().unwrap().len()
+    }
+
+    async fn feel(&self) -> Result<(), StoreError> {
+        match self.mood.load(Ordering::SeqCst) {
+            1 => Err(StoreError::Unavailable("secret address of the database".into())),
+            2 => Err(StoreError::Internal("secret state of the database".into())),
+            3 => panic!("secret panic"),
+            4 => {
+                tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl EventStore for Store {
+    async fn load(&self, cx: &Context, streams: &[Uuid]) -> Result<Loaded, StoreError> {
+        self.feel().await?;
+        self.inner.load(cx, streams).await
+    }
+
+    async fn append(&self, cx: &Context, append: Append) -> Result<Appended, StoreError> {
+        self.feel().await?;
+        let streams: Vec<_> = append.streams.iter().map(|stream| (cx.tenant(), stream.id)).collect();
+        let appended = self.inner.append(cx, append).await?;
+        if let Appended::Stored(token) = &appended {
+            self.written.fetch_max(token.xid, Ordering::SeqCst);
+            self.events.lock().unwrap().push(Uuid::nil());
+            let mut all = self.streams.lock().unwrap();
+            for stream in streams {
+                if !all.contains(&stream) {
+                    all.push(stream);
+                }
+            }
+        }
+        Ok(appended)
+    }
+
+    async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
+        self.inner.events(cx, stream).await
+    }
+}
+
+/// A list that is computed anew each time.
+pub(crate) struct Contacts(pub(crate) Arc<Store>);
+
+#[async_trait]
+impl ListPort<Contact> for Contacts {
+    async fn page(&self, cx: &Context, query: &ListQuery) -> Result<Page<Recorded<Contact>>, AppError> {
+        if cx.read_after.is_some_and(|token| token.xid > self.0.written.load(Ordering::SeqCst)) {
+            return Err(AppError::NotYetVisible);
+        }
+        let streams = self.0.streams.lock().unwrap().clone();
+        let ids: Vec<_> = streams.into_iter().filter(|(tenant, _)| *tenant == cx.tenant()).map(|(_, id)| id).collect();
+        let present = self.0.load(cx, &ids).await?.streams;
+        let states = present.iter().map(|stream| {
+            Recorded::new(cx.tenant(), stream, decode_state::<Contact>(&stream.state).expect("a contact"))
+        });
+        let mut rows: Vec<_> = states
+            .filter(|row| !row.state.deleted && query.filter.0.iter().all(|condition| holds(condition, row)))
+            .map(|row| (place(query, &row), row))
+            .collect();
+        rows.sort_by(|(a, _), (b, _)| if query.sort.descending { b.cmp(a) } else { a.cmp(b) });
+        if let Some(after) = &query.after {
+            let after = (text(&after.value), after.id);
+            rows.retain(|(place, _)| if query.sort.descending { *place < after } else { *place > after });
+        }
+        let more = rows.len() > usize::from(query.limit);
+        rows.truncate(query.limit.into());
+        let next = rows.last().filter(|_| more).map(|(_, row)| Position { value: value(query, row), id: row.id });
+        Ok(Page { rows: rows.into_iter().map(|(_, row)| row).collect(), next })
+    }
+}
+
+fn value(query: &ListQuery, row: &Recorded<Contact>) -> Literal {
+    match query.sort.field.name {
+        "created" => Literal::Instant(row.created_at),
+        "updated" => Literal::Instant(row.updated_at),
+        _ => Literal::Text(name(row)),
+    }
+}
+
+fn place(query: &ListQuery, row: &Recorded<Contact>) -> (String, Uuid) {
+    (text(&value(query, row)), row.id)
+}
+
+fn text(literal: &Literal) -> String {
+    match literal {
+        Literal::Text(text) => text.clone(),
+        Literal::Id(id) => id.to_string(),
+        Literal::Instant(time) => format!("{:020}", time.timestamp_micros()),
+    }
+}
+
+fn name(row: &Recorded<Contact>) -> String {
+    row.state.profile.name.known().map(|name| name.as_str().to_lowercase()).unwrap_or_default()
+}
+
+fn holds(condition: &Condition, row: &Recorded<Contact>) -> bool {
+    let wanted = text(&condition.value);
+    match (condition.field.name, condition.operator) {
+        ("tag", Operator::Equal) => row.state.profile.tags.iter().any(|tag| tag.as_str() == wanted),
+        ("name", Operator::Contains) => name(row).contains(&wanted),
+        ("created", Operator::Less) => text(&Literal::Instant(row.created_at)) < wanted,
+        ("created", Operator::Greater) => text(&Literal::Instant(row.created_at)) > wanted,
+        (field, operator) => panic!("this list does not know {field} {operator:?}"),
+    }
+}
+
+/// A clock that goes on by a millisecond each time it is asked.
+pub(crate) struct Ticking(AtomicI64);
+
+impl Ticking {
+    pub(crate) fn new() -> Self {
+        Self(AtomicI64::new(0))
+    }
+}
+
+impl Clock for Ticking {
+    fn now(&self) -> DateTime<Utc> {
+        let start: DateTime<Utc> = "2026-03-01T12:00:00Z".parse().unwrap();
+        start + TimeDelta::milliseconds(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+/// Ids one after the other.
+pub(crate) struct Counting(AtomicU64);
+
+impl Counting {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(1))
+    }
+}
+
+impl IdGenerator for Counting {
+    fn next(&self) -> Uuid {
+        let beginning = 0x019c_a000_0000_7000_8000_0000_0000_0000_u128;
+        Uuid::from_u128(beginning + u128::from(self.0.fetch_add(1, Ordering::SeqCst)))
+    }
+}
+
+/// A part that is up, down or silent.
+pub(crate) enum Part {
+    Up(&'static str),
+    Down(&'static str, &'static str),
+    Silent(&'static str),
+}
+
+#[async_trait]
+impl HealthCheck for Part {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Up(name) | Self::Down(name, _) | Self::Silent(name) => name,
+        }
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Up(_) => Ok(()),
+            Self::Down(_, why) => Err((*why).to_owned()),
+            Self::Silent(_) => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Settings with which there is no server.
+
+use std::sync::Arc;
+
+use fairlead_application::{App, list::Lists};
+use fairlead_http::{Parts, ServerError, Settings, server, token};
+
+use crate::{
+    memory::{Contacts, Counting, Store, Ticking},
+    service::{settings, tokens},
+};
+
+fn refusal(settings: Settings) -> ServerError {
+    let (store, clock) = (Arc::new(Store::default()), Arc::new(Ticking::new()));
+    let app = App::new(store.clone(), clock.clone(), Arc::new(Counting::new()));
+    let parts = Parts { app, contacts: Lists::new(Arc::new(Contacts(store))), health: Vec::new(), clock };
+    server(settings, parts).err().expect("no server")
+}
+
+#[tokio::test]
+async fn a_short_key_is_refused() {
+    let token = token::Settings { key: vec![7; 31].into(), ..tokens() };
+    assert!(matches!(refusal(Settings { token, ..settings() }), ServerError::WeakKey(_)));
+}
+
+#[tokio::test]
+async fn what_no_browser_sends_is_no_origin() {
+    for origin in
+        ["*", "", "app.example.com", "https://app.example.com/", "https://a@b.c", "ftp://a", "https://App.com", "null"]
+    {
+        let settings = Settings { cors_origins: vec![origin.to_owned()], ..settings() };
+        assert!(matches!(refusal(settings), ServerError::BadOrigin(_)), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let bind = taken.local_addr().unwrap();
+    let error = refusal(Settings { bind, ..settings() });
+    assert!(error.to_string().contains(&bind.to_string()), "{error}");
+}
