@@ -1,0 +1,300 @@
+//! Settings: from the environment (`FAIRLEAD_…`), then from `fairlead.toml`, then defaults.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, str::FromStr};
+
+use figment::{
+    Figment,
+    providers::{Format, Serialized, Toml},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, de::Error};
+use uuid::Uuid;
+
+/// Every setting. `fairlead.example.toml` explains each.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    database_url: Option<SecretString>,
+    app_database_url: Option<SecretString>,
+    engine_database_url: Option<SecretString>,
+    amqp_url: Option<SecretString>,
+    organization_id: Option<Uuid>,
+    token_secret: Option<SecretString>,
+    secret_key: Option<SecretString>,
+    #[serde(default = "defaults::http_address", deserialize_with = "parsed")]
+    pub(crate) http_address: SocketAddr,
+    #[serde(default = "defaults::issuer")]
+    pub(crate) token_issuer: String,
+    #[serde(default = "defaults::audience")]
+    pub(crate) token_audience: String,
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) cors_origins: Vec<String>,
+    #[serde(default = "defaults::max_body_bytes", deserialize_with = "parsed")]
+    pub(crate) max_body_bytes: usize,
+    #[serde(default = "defaults::database_connections", deserialize_with = "parsed")]
+    pub(crate) database_connections: usize,
+    #[serde(default = "defaults::idempotency_days", deserialize_with = "parsed")]
+    pub(crate) idempotency_days: u16,
+    #[serde(default = "defaults::shutdown_seconds", deserialize_with = "parsed")]
+    pub(crate) shutdown_seconds: u16,
+    #[serde(default = "defaults::log_filter")]
+    pub(crate) log_filter: String,
+    #[serde(default)]
+    pub(crate) log_format: LogFormat,
+}
+
+mod defaults {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    pub(super) fn http_address() -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, 8080).into()
+    }
+    pub(super) fn issuer() -> String {
+        "fairlead".to_owned()
+    }
+    pub(super) fn audience() -> String {
+        "fairlead".to_owned()
+    }
+    pub(super) fn max_body_bytes() -> usize {
+        1024 * 1024
+    }
+    pub(super) fn database_connections() -> usize {
+        16
+    }
+    pub(super) fn idempotency_days() -> u16 {
+        7
+    }
+    pub(super) fn shutdown_seconds() -> u16 {
+        30
+    }
+    pub(super) fn log_filter() -> String {
+        "info,sqlx=warn,actix_server=warn,sea_orm_migration=warn,actix_http=off,lapin=off".to_owned()
+    }
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// A line of JSON an event, for collectors.
+    Json,
+}
+
+/// A setting is wrong or missing. Says which, and never its value.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file is not there.
+    #[error("there is no file {0}")]
+    NoFile(String),
+    /// A value can't be taken.
+    #[error("{0}")]
+    Wrong(String),
+    /// A value is needed that nobody gave.
+    #[error("{key} is missing: set FAIRLEAD_{} in the environment, or {key} in fairlead.toml", key.to_uppercase())]
+    Missing {
+        /// The setting.
+        key: &'static str,
+    },
+    /// A value is too short, or of no use.
+    #[error("{key} is wrong: {problem}")]
+    Useless {
+        /// The setting.
+        key: &'static str,
+        /// What is expected.
+        problem: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads all settings. `file` must exist; without one, `fairlead.toml` may.
+    ///
+    /// # Errors
+    /// [`ConfigError`]
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        if let Some(missing) = file.filter(|file| !file.is_file()) {
+            return Err(ConfigError::NoFile(missing.display().to_string()));
+        }
+        let file = file.unwrap_or(Path::new("fairlead.toml"));
+        Self::read(file, std::env::vars())
+    }
+
+    fn read(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        // Taken as text: figment's own provider would read a secret of digits as a number. Tests have variables of
+        // their own.
+        let environment: BTreeMap<_, _> = environment
+            .filter_map(|(name, value)| Some((name.strip_prefix("FAIRLEAD_")?.to_lowercase(), value)))
+            .filter(|(name, value)| !name.starts_with("test_") && !value.is_empty())
+            .collect();
+        let named = |key: &str| match environment.contains_key(key) {
+            true => format!("FAIRLEAD_{}", key.to_uppercase()),
+            false => key.to_owned(),
+        };
+        let in_file = if file.is_file() { Figment::from(Toml::file_exact(file)) } else { Figment::new() };
+        let config: Self = in_file.merge(Serialized::defaults(&environment)).extract().map_err(|error| {
+            let error = error.into_iter().next();
+            let error = error.map(|error| (error.path.join("."), error.kind));
+            ConfigError::Wrong(match error {
+                Some((key, kind)) if !key.is_empty() => format!("{} is wrong: {}", named(&key), discreet(&kind)),
+                Some((_, figment::error::Kind::UnknownField(key, _))) => format!("{} is no setting", named(&key)),
+                Some((_, kind)) => discreet(&kind),
+                None => "the settings can't be read".to_owned(),
+            })
+        })?;
+        config.check()
+    }
+
+    fn check(self) -> Result<Self, ConfigError> {
+        for (key, secret) in [("token_secret", &self.token_secret), ("secret_key", &self.secret_key)] {
+            if secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < 32) {
+                return Err(ConfigError::Useless { key, problem: "it must have 32 characters at least" });
+            }
+        }
+        if self.database_connections == 0 {
+            return Err(ConfigError::Useless { key: "database_connections", problem: "it must be 1 at least" });
+        }
+        if self.idempotency_days == 0 {
+            return Err(ConfigError::Useless { key: "idempotency_days", problem: "it must be 1 at least" });
+        }
+        Ok(self)
+    }
+
+    /// The administrator's URL, for migrations.
+    pub(crate) fn database_url(&self) -> Result<&SecretString, ConfigError> {
+        required("database_url", self.database_url.as_ref())
+    }
+
+    /// The URL of the login for requests.
+    pub(crate) fn app_database_url(&self) -> Result<&SecretString, ConfigError> {
+        required("app_database_url", self.app_database_url.as_ref())
+    }
+
+    /// The URL of the engine's login.
+    pub(crate) fn engine_database_url(&self) -> Result<&SecretString, ConfigError> {
+        required("engine_database_url", self.engine_database_url.as_ref())
+    }
+
+    /// The broker's URL.
+    pub(crate) fn amqp_url(&self) -> Result<&SecretString, ConfigError> {
+        required("amqp_url", self.amqp_url.as_ref())
+    }
+
+    /// The organization of tokens that `fairlead token` signs.
+    pub(crate) fn organization_id(&self) -> Result<Uuid, ConfigError> {
+        required("organization_id", self.organization_id)
+    }
+
+    /// The key that signs tokens.
+    pub(crate) fn token_secret(&self) -> Result<&SecretString, ConfigError> {
+        required("token_secret", self.token_secret.as_ref())
+    }
+
+    /// The installation's secret.
+    pub(crate) fn secret_key(&self) -> Result<&SecretString, ConfigError> {
+        required("secret_key", self.secret_key.as_ref())
+    }
+}
+
+fn required<T>(key: &'static str, value: Option<T>) -> Result<T, ConfigError> {
+    value.ok_or(ConfigError::Missing { key })
+}
+
+/// What is wrong, without the value, which may be secret.
+fn discreet(kind: &figment::error::Kind) -> String {
+    use figment::error::Kind;
+    match kind {
+        Kind::InvalidType(found, expected) => {
+            let found = match found {
+                figment::error::Actual::Str(_) => "a text",
+                figment::error::Actual::Bool(_) => "true or false",
+                figment::error::Actual::Unsigned(_) | figment::error::Actual::Signed(_) => "a number",
+                _ => "something else",
+            };
+            format!("found {found}, expected {expected}")
+        }
+        Kind::UnknownVariant(_, known) => format!("expected one of {}", known.join(", ")),
+        Kind::InvalidValue(_, expected) => format!("expected {expected}"),
+        kind => kind.to_string(),
+    }
+}
+
+/// A number or an address: as such, or as text, which is how the environment brings it.
+fn parsed<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<T, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Number(u64),
+        Text(String),
+    }
+    let text = match Form::deserialize(deserializer) {
+        Ok(Form::Number(number)) => number.to_string(),
+        Ok(Form::Text(text)) => text,
+        Err(_) => return Err(D::Error::custom("expected a number or a text")),
+    };
+    text.trim().parse().map_err(|_| D::Error::custom("it can't be read or is out of range"))
+}
+
+/// Several values: an array, or text with commas between them.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Array(Vec<String>),
+        Text(String),
+    }
+    Ok(match Form::deserialize(deserializer)? {
+        Form::Array(values) => values,
+        Form::Text(text) => text.split(',').map(|value| value.trim().to_owned()).filter(|v| !v.is_empty()).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/none.toml")), variables)
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_never_shown() {
+        let digits = "1".repeat(64);
+        let config =
+            read(&[("FAIRLEAD_TOKEN_SECRET", &digits), ("FAIRLEAD_CORS_ORIGINS", "https://a.example, ")]).unwrap();
+        assert_eq!(config.token_secret().unwrap().expose_secret(), digits);
+        assert_eq!(config.cors_origins, ["https://a.example"]);
+        assert_eq!(config.amqp_url().unwrap_err().to_string().split(' ').next(), Some("amqp_url"));
+        for (name, value, key) in [
+            ("FAIRLEAD_TOKEN_SECRET", "hunter2", "token_secret"),
+            ("FAIRLEAD_HTTP_ADDRESS", "hunter2", "FAIRLEAD_HTTP_ADDRESS"),
+            ("FAIRLEAD_DATABASE_CONNECTIONS", "hunter2", "FAIRLEAD_DATABASE_CONNECTIONS"),
+            ("FAIRLEAD_DATABASE_CONNECTIONS", "0", "database_connections"),
+            ("FAIRLEAD_ORGANIZATION_ID", "hunter2", "FAIRLEAD_ORGANIZATION_ID"),
+            ("FAIRLEAD_LOG_FORMAT", "hunter2", "FAIRLEAD_LOG_FORMAT"),
+            ("FAIRLEAD_SHUTDOWN_SECONDS", "70000", "FAIRLEAD_SHUTDOWN_SECONDS"),
+            ("FAIRLEAD_TYPO", "hunter2", "FAIRLEAD_TYPO"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(key) && !error.contains("hunter2"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_example_is_valid_and_explains_every_setting() {
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fairlead.example.toml"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let uncommented =
+            text.lines().map(|line| line.strip_prefix("#! ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        let file = std::env::temp_dir().join(format!("fairlead-example-{}.toml", std::process::id()));
+        std::fs::write(&file, uncommented).unwrap();
+        let config = Config::read(&file, std::iter::empty());
+        std::fs::remove_file(&file).unwrap();
+        let shown = format!("{:?}", config.unwrap());
+        for (key, value) in shown.split(", ").filter_map(|part| part.split_once(": ")) {
+            assert!(value != "None", "{key} is not in the example");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Every operation of the running program's own `OpenAPI` document, tried by those who may not.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::process::{Installation, answered};
+
+/// What anybody may ask.
+const OPEN: [&str; 3] = ["/health/live", "/health/ready", "/openapi.json"];
+
+/// A body that the operation would take: its schema's example.
+fn body(document: &Value, operation: &Value) -> Option<Value> {
+    let content = operation.pointer("/requestBody/content")?.as_object()?;
+    let reference = content.values().next()?.pointer("/schema/$ref")?.as_str()?;
+    let schema = document.pointer(reference.strip_prefix('#')?)?;
+    let example = schema.get("example").or_else(|| schema.pointer("/examples/0"));
+    Some(example.unwrap_or_else(|| panic!("{reference} has no example")).clone())
+}
+
+#[tokio::test]
+async fn every_operation_refuses_strangers() {
+    let installation = Installation::new().await;
+    let _process = installation.start("dev");
+    installation.ready().await;
+    let http = &installation.http;
+    let owner = installation.token("*:*");
+    let wrong_scope = installation.token("deals:* contacts:nothing");
+    let stranger = ["token", "--organization", &Uuid::from_u128(7).to_string(), "--subject", "user:stranger"];
+    let stranger = installation.stdout(&stranger).trim().to_owned();
+    let create = http.post(installation.url("/v1/contacts")).bearer_auth(&owner).json(&json!({ "name": "Ana" }));
+    let (_, created) = answered(create).await;
+    let id = created["id"].as_str().unwrap();
+    let record = installation.url(&format!("/v1/contacts/{id}"));
+    let (_, before) = answered(http.get(&record).bearer_auth(&owner)).await;
+
+    let (_, document) = answered(http.get(installation.url("/openapi.json"))).await;
+    let mut tried = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if OPEN.contains(&path.as_str()) {
+                continue;
+            }
+            tried += 1;
+            let url = installation.url(&path.replace("{id}", id));
+            assert!(!url.contains('{'), "{path}: this test must learn what to put there");
+            let request = |token: Option<&str>| {
+                let mut request = http.request(method.to_uppercase().parse().unwrap(), &url);
+                if let Some(token) = token {
+                    request = request.bearer_auth(token);
+                }
+                match body(&document, operation) {
+                    Some(body) => request.json(&body),
+                    None => request,
+                }
+            };
+            let name = format!("{method} {path}");
+            assert_eq!(answered(request(None)).await.0, 401, "{name}: no token");
+            let (status, problem) = answered(request(Some(&wrong_scope))).await;
+            assert_eq!((status, &problem["code"]), (403, &json!("access.forbidden")), "{name}: wrong scope");
+            let (status, answer) = answered(request(Some(&stranger))).await;
+            if path.contains("{id}") {
+                assert_eq!(
+                    (status, &answer["code"]),
+                    (404, &json!("contact.not_found")),
+                    "{name}: another organization"
+                );
+            } else if method == "get" {
+                assert_eq!((status, &answer["data"]), (200, &json!([])), "{name}: another organization");
+            } else {
+                assert_eq!(status, 201, "{name}: in an organization of its own");
+            }
+        }
+    }
+    assert!(tried >= 8, "found {tried} operations only");
+    assert_eq!(answered(http.get(&record).bearer_auth(&owner)).await.1, before, "nothing changed");
+}

@@ -1,0 +1,10 @@
+//! The program as its users run it: processes, HTTP, the database and the broker, nothing in between.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
+
+mod access;
+mod commands;
+mod faults;
+mod journey;
+mod process;
+mod settings;

@@ -1,0 +1,130 @@
+//! An installation of one's own: a database, a virtual host, and processes of the program.
+
+use std::{
+    collections::BTreeMap,
+    net::TcpListener,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use fairlead_testing::{broker::VirtualHost, database::TestDatabase, required};
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// An installation: settings, and what they point to.
+pub(crate) struct Installation {
+    pub(crate) database: TestDatabase,
+    pub(crate) broker: VirtualHost,
+    pub(crate) settings: BTreeMap<&'static str, String>,
+    pub(crate) organization: Uuid,
+    pub(crate) http: Client,
+}
+
+impl Installation {
+    /// Names a database that doesn't exist yet and lets the program make it.
+    pub(crate) async fn new() -> Self {
+        let broker = VirtualHost::create().await;
+        let database = TestDatabase::empty_on(&required("FAIRLEAD_TEST_DATABASE_URL"));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let organization = Uuid::from_u128(0x0193_a3c0_0000_7000_8000_0000_0000_0001);
+        let settings = BTreeMap::from([
+            ("FAIRLEAD_DATABASE_URL", database.admin_url()),
+            ("FAIRLEAD_APP_DATABASE_URL", database.app_url()),
+            ("FAIRLEAD_ENGINE_DATABASE_URL", database.engine_url()),
+            ("FAIRLEAD_AMQP_URL", broker.url()),
+            ("FAIRLEAD_HTTP_ADDRESS", format!("127.0.0.1:{port}")),
+            ("FAIRLEAD_TOKEN_SECRET", "t".repeat(32)),
+            ("FAIRLEAD_SECRET_KEY", "s".repeat(32)),
+            ("FAIRLEAD_ORGANIZATION_ID", organization.to_string()),
+            ("FAIRLEAD_LOG_FILTER", "warn".to_owned()),
+        ]);
+        let installation = Self { database, broker, settings, organization, http: Client::new() };
+        let migrated = installation.output(&["migrate", "up"]);
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        installation
+    }
+
+    /// The program with these arguments and the installation's settings alone.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairlead"));
+        command.args(arguments).env_clear().envs(&self.settings).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What the program prints when all goes well.
+    pub(crate) fn stdout(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Starts a process that goes on.
+    pub(crate) fn start(&self, role: &str) -> Process {
+        Process(self.command(&[role]).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// A token with these scopes in the installation's organization.
+    pub(crate) fn token(&self, scope: &str) -> String {
+        self.stdout(&["token", "--scope", scope]).trim().to_owned()
+    }
+
+    /// A URL of the API.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.settings["FAIRLEAD_HTTP_ADDRESS"])
+    }
+
+    /// Waits until everything is ready.
+    pub(crate) async fn ready(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer = self.http.get(self.url("/health/ready")).send().await;
+            match answer {
+                Ok(answer) if answer.status() == 200 => return,
+                answer => assert!(Instant::now() < deadline, "not ready: {answer:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Sends, and reads a JSON answer.
+pub(crate) async fn answered(request: RequestBuilder) -> (u16, Value) {
+    let answer: Response = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+}
+
+/// A running process, killed when it is dropped.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Sends a signal by its name: `TERM`, `KILL`, `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the process does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}

@@ -1,0 +1,46 @@
+//! A wrong or missing setting names itself, and the program refuses to start.
+
+use std::process::Command;
+
+#[test]
+fn what_is_missing_or_wrong_is_named() {
+    let complete = [
+        ("FAIRLEAD_DATABASE_URL", "postgres://localhost/fairlead"),
+        ("FAIRLEAD_APP_DATABASE_URL", "postgres://app@localhost:1/fairlead"),
+        ("FAIRLEAD_ENGINE_DATABASE_URL", "postgres://engine@localhost:1/fairlead"),
+        ("FAIRLEAD_AMQP_URL", "amqp://localhost"),
+        ("FAIRLEAD_HTTP_ADDRESS", "127.0.0.1:0"),
+        ("FAIRLEAD_TOKEN_SECRET", "tttttttttttttttttttttttttttttttt"),
+        ("FAIRLEAD_SECRET_KEY", "ssssssssssssssssssssssssssssssss"),
+    ];
+    let run = |role: &str, without: &str, with: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairlead"));
+        let settings = complete.iter().filter(|(name, _)| *name != without);
+        let output = command.arg(role).env_clear().envs(settings.copied()).envs(with.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{role} without {without} with {with:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for (role, name) in [
+        ("worker", "FAIRLEAD_ENGINE_DATABASE_URL"),
+        ("api", "FAIRLEAD_APP_DATABASE_URL"),
+        ("dev", "FAIRLEAD_ENGINE_DATABASE_URL"),
+        ("token", "FAIRLEAD_ORGANIZATION_ID"),
+    ] {
+        assert!(run(role, name, &[]).contains(name), "{role}");
+    }
+    for (name, value, named) in [
+        ("FAIRLEAD_HTTP_ADDRESS", "nowhere", "FAIRLEAD_HTTP_ADDRESS"),
+        ("FAIRLEAD_MAX_BODY_BYTES", "-1", "FAIRLEAD_MAX_BODY_BYTES"),
+        ("FAIRLEAD_TOKEN_SECRET", "short", "token_secret"),
+        ("FAIRLEAD_APP_DATABASE_URL", "mysql://x", "app_database_url"),
+        ("FAIRLEAD_AMQP_URL", "http://x", "amqp_url"),
+        ("FAIRLEAD_CORS_ORIGINS", "not a site", "cors_origins"),
+        ("FAIRLEAD_HTP_ADDRESS", "127.0.0.1:1", "FAIRLEAD_HTP_ADDRESS"),
+        ("FAIRLEAD_LOG_FILTER", "=x=", "log_filter"),
+    ] {
+        let error = run("api", "", &[(name, value)]);
+        assert!(error.contains(named), "{name}: {error}");
+        assert_eq!(error.lines().count(), 1, "one sentence: {error}");
+    }
+    assert!(run("api", "", &[]).contains("app_database_url"), "nobody answers there");
+}
