@@ -1,0 +1,33 @@
+# Each target is one command; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint fmt docs tour ci clean-local
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## set everything up and run it, until Ctrl-C
+	@scripts/run $(INSTANCE)
+
+test: ## run every test; make test ARGS='-p fairlead-domain' for some
+	@scripts/with-services cargo test --workspace $(ARGS)
+
+bench: ## measure, beside the limits; writes .local/bench.json
+	@scripts/with-services cargo run --release --bin bench
+
+lint: ## clippy, warnings denied
+	@cargo clippy --workspace --all-targets -- -D warnings
+
+fmt: ## format the source
+	@cargo fmt --all
+
+docs: ## write the generated documents anew
+	@scripts/docs
+
+tour: ## run the commands of the README's tour against a fresh `make run`
+	@scripts/tour
+
+ci: ## everything that must hold before a change is taken
+	@.ci/run
+
+clean-local: ## discard the private services and their data
+	@scripts/clean-local

@@ -1,0 +1,88 @@
+# What the program is told, and what the person who started it is told.
+# shellcheck shell=bash
+
+choose_own() {
+    forget_own FAIRLEAD_DATABASE_URL postgres_password
+    forget_own FAIRLEAD_APP_DATABASE_URL fairlead_app_login
+    forget_own FAIRLEAD_ENGINE_DATABASE_URL fairlead_engine_login
+    forget_own FAIRLEAD_AMQP_URL rabbitmq_password
+    own_postgres=yes
+    own_rabbitmq=yes
+    [ -z "${FAIRLEAD_DATABASE_URL:-}" ] || own_postgres=
+    [ -z "${FAIRLEAD_AMQP_URL:-}" ] || own_rabbitmq=
+}
+
+# login_url LOGIN: FAIRLEAD_DATABASE_URL for another login. Logins belong to a whole server, so on one that is not ours alone
+# they are named after this checkout.
+login_url() {
+    local login=$1 password
+    [ -n "$own_postgres" ] || login=${login}_$checkout
+    password=$(remembered "$1" random_hex 16)
+    printf '%s' "$FAIRLEAD_DATABASE_URL" | sed -E "s#^([a-z]+://)([^@/]*@)?#\1$login:$password@#"
+}
+
+free_http_port() {
+    local port=8080
+    while answers "$port"; do port=$((port + 1)); done
+    echo "$port"
+}
+
+# Each variable keeps what `.env` or the environment says.
+set_environment() {
+    if [ -n "$own_postgres" ]; then
+        export FAIRLEAD_DATABASE_URL="postgres://fairlead:$postgres_password@127.0.0.1:$postgres_port/fairlead"
+    fi
+    if [ -n "$own_rabbitmq" ]; then
+        export FAIRLEAD_AMQP_URL="amqp://fairlead:$rabbitmq_password@127.0.0.1:$rabbitmq_port/%2f"
+    fi
+    set_default FAIRLEAD_APP_DATABASE_URL "$(login_url fairlead_app_login)"
+    set_default FAIRLEAD_ENGINE_DATABASE_URL "$(login_url fairlead_engine_login)"
+    set_default FAIRLEAD_HTTP_ADDRESS "127.0.0.1:$(free_http_port)"
+    set_default FAIRLEAD_TOKEN_SECRET "$(remembered token_secret random_hex 32)"
+    set_default FAIRLEAD_SECRET_KEY "$(remembered secret_key random_hex 32)"
+    set_default FAIRLEAD_ORGANIZATION_ID "$(remembered organization random_uuid)"
+    # A program that listens everywhere is reached here, too.
+    api_url="http://$(printf '%s' "$FAIRLEAD_HTTP_ADDRESS" | sed -E 's/^(0\.0\.0\.0|\[::\]):/127.0.0.1:/')"
+    write_variables "$local_directory/fairlead.env" \
+        FAIRLEAD_DATABASE_URL FAIRLEAD_APP_DATABASE_URL FAIRLEAD_ENGINE_DATABASE_URL FAIRLEAD_AMQP_URL \
+        FAIRLEAD_HTTP_ADDRESS FAIRLEAD_TOKEN_SECRET FAIRLEAD_SECRET_KEY FAIRLEAD_ORGANIZATION_ID
+}
+
+# json KEY VALUE…
+json() {
+    local separator='{'
+    while [ $# -gt 0 ]; do
+        printf '%s\n  "%s": "%s"' "$separator" "$1" "$(printf '%s' "$2" | sed 's/[\\"]/\\&/g')"
+        separator=,
+        shift 2
+    done
+    printf '\n}\n'
+}
+
+# introduce TOKEN
+introduce() {
+    (umask 077 && json \
+        api_url "$api_url" docs_url "$api_url/docs" token "$1" organization_id "$FAIRLEAD_ORGANIZATION_ID" \
+        database_url "$FAIRLEAD_DATABASE_URL" app_database_url "$FAIRLEAD_APP_DATABASE_URL" \
+        engine_database_url "$FAIRLEAD_ENGINE_DATABASE_URL" amqp_url "$FAIRLEAD_AMQP_URL" >"$root/.local/run.json.new")
+    # Whole or not at all: it also tells others that the program is ready.
+    mv "$root/.local/run.json.new" "$root/.local/run.json"
+    local place=${local_directory#"$root/"}
+    cat <<END
+
+  address        $api_url
+  documentation  $api_url/docs
+  organization   $FAIRLEAD_ORGANIZATION_ID
+  database       $FAIRLEAD_DATABASE_URL
+                 $FAIRLEAD_APP_DATABASE_URL
+                 $FAIRLEAD_ENGINE_DATABASE_URL
+  broker         $FAIRLEAD_AMQP_URL
+  token          $1
+
+  all of this is in .local/run.json, the environment of the program in $place/fairlead.env, its log in
+  $place/fairlead.log; a first command:
+
+curl -X POST $api_url/v1/contacts -H 'authorization: Bearer $1' -H 'content-type: application/json' -d '{"name":"Bo Reis","email":"bo@example.com"}'
+
+END
+}
