@@ -12,7 +12,9 @@ begin
     exception when duplicate_object or unique_violation then null;  -- another installation was quicker
     end;
   end loop;
-  if not pg_has_role(current_user, 'fairlead_owner', 'member') then
+  -- Since version 16 whoever makes a role may administer it, but not act as it before that is granted.
+  if not pg_has_role(current_user, 'fairlead_owner',
+                     case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end) then
     execute format('grant fairlead_owner to %I', current_user);
   end if;
   if (select pg_get_userbyid(datdba) from pg_database where datname = current_database()) <> 'fairlead_owner' then
