@@ -39,9 +39,15 @@ pub struct App {
 struct Turns(Arc<[Mutex<()>; 64]>);
 
 impl Turns {
-    async fn wait(&self, steps: &[Step]) -> MutexGuard<'_, ()> {
+    fn queue(&self, steps: &[Step]) -> &Mutex<()> {
         let stream = steps.first().map_or(0, |step| step.id.as_bytes()[15]);
-        self.0[usize::from(stream) % self.0.len()].lock().await
+        &self.0[usize::from(stream) % self.0.len()]
+    }
+
+    /// Lines up behind others, if there are any.
+    async fn behind_others(&self, steps: &[Step]) -> Option<MutexGuard<'_, ()>> {
+        let queue = self.queue(steps);
+        if queue.try_lock().is_ok() { None } else { Some(queue.lock().await) }
     }
 }
 
@@ -81,7 +87,7 @@ impl App {
         }
         // What is new need not be loaded; should it exist after all, the second attempt sees it.
         let mut load = steps.iter().any(|step| step.expected != Expected::New);
-        let mut turn = None;
+        let mut turn = self.turns.behind_others(steps).await;
         for attempt in 1..=MAX_ATTEMPTS {
             match self.attempt(cx, steps, load).await {
                 Err(AppError::Contended) => debug!(attempt, "another command was quicker; deciding again"),
@@ -89,7 +95,7 @@ impl App {
             }
             load = true;
             if turn.is_none() {
-                turn = Some(self.turns.wait(steps).await);
+                turn = Some(self.turns.queue(steps).lock().await);
             }
         }
         Err(AppError::Contended)
