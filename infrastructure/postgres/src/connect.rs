@@ -142,12 +142,6 @@ impl Databases {
         });
         Ok((client, AbortOnDropHandle::new(task)))
     }
-
-    /// Closes the pools once their connections are back.
-    pub async fn close(&self) {
-        self.pool.close();
-        self.sql.close().await;
-    }
 }
 
 /// A failure of the log's connection: worth another try, unless the database says that the statement is wrong.
