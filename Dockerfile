@@ -10,7 +10,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install --no-install-recommends -y ca-certificates curl && rm -rf /var/lib/apt/lists/*
-RUN useradd --system --uid 10001 --no-create-home fairlead
+RUN useradd --system --uid 10001 --no-create-home fairlead && install -d -o fairlead /var/lib/fairlead
 COPY --from=build /out/fairlead /usr/local/bin/fairlead
 USER fairlead
 ENV FAIRLEAD_HTTP_ADDRESS=0.0.0.0:8080

@@ -11,8 +11,9 @@ run: ## set everything up and run it, until Ctrl-C
 test: ## run every test; make test ARGS='-p fairlead-domain' for some
 	@scripts/with-services cargo test --workspace $(ARGS)
 
-bench: ## measure, beside the limits; writes .local/bench.json
-	@scripts/with-services cargo run --release --bin bench
+bench: ## measure, beside the limits; writes .local/bench.json; make bench ARGS=append for some
+	@cargo build --release --package fairlead --package fairlead-bench
+	@scripts/with-services "$${CARGO_TARGET_DIR:-target}/release/bench" $(ARGS)
 
 lint: ## clippy, warnings denied
 	@cargo clippy --workspace --all-targets -- -D warnings

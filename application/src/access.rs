@@ -31,9 +31,26 @@ macro_rules! permissions {
             const NAME: &'static str = $text;
         }
         impl $crate::access::$right<$aggregate> for $name {}
+        const _: () = assert!(
+            $crate::access::concerns($text, <$aggregate as fairlead_domain::kernel::Aggregate>::PLURAL),
+            "a permission is named after the aggregate's plural",
+        );
     )+};
 }
 pub(crate) use permissions;
+
+/// Whether a permission's resource is the aggregate of this plural. Asked by the compiler.
+pub(crate) const fn concerns(permission: &str, plural: &str) -> bool {
+    let (permission, plural) = (permission.as_bytes(), plural.as_bytes());
+    let mut n = 0;
+    while n < plural.len() {
+        if n >= permission.len() || permission[n] != plural[n] {
+            return false;
+        }
+        n += 1;
+    }
+    permission.len() > n && permission[n] == b':'
+}
 
 /// What a caller has been granted: names and patterns (`contacts:read`, `contacts:*`, `*:read`, `*:*`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,9 +3,11 @@
 use std::{
     collections::{BTreeMap, HashMap, btree_map::Entry},
     sync::Arc,
+    time::Instant,
 };
 
-use fairlead_domain::kernel::{Aggregate, UniqueKey};
+use fairlead_domain::kernel::{Aggregate, ErrorKind, UniqueKey};
+use metrics::{counter, histogram};
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{debug, instrument};
@@ -14,21 +16,27 @@ use uuid::Uuid;
 use crate::{
     AppError, Context, Recorded,
     access::{Authorized, Permits, Reveals},
-    ports::{Answer, Append, Appended, Clock, EventStore, IdGenerator, Loaded, NewEvent, StoredStream, StreamAppend},
+    batch::Keys,
+    consistency::ConsistencyToken,
+    ports::{
+        Answer, Append, Appended, Clock, EventStore, IdGenerator, Loaded, NewEvent, StoredStream, StreamAppend,
+        SubjectKey,
+    },
     recorded::{DecodeError, decode_state, refold},
-    step::{Expected, Outcome, Receipt, Step},
+    step::{Expected, Outcome, Receipt, Step, StepAnswer},
+    trace,
 };
 
 /// How often a command is decided again after another one was quicker.
-const MAX_ATTEMPTS: usize = 10;
+pub(crate) const MAX_ATTEMPTS: usize = 10;
 /// What one stream's state may hold, in bytes of JSON. It is rewritten with each event.
 const MAX_STATE_BYTES: usize = 64 * 1024;
 
 /// Executes commands and reads states.
 #[derive(Clone)]
 pub struct App {
-    store: Arc<dyn EventStore>,
-    clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     turns: Turns,
 }
@@ -80,8 +88,17 @@ impl App {
     ///
     /// # Errors
     /// [`AppError`] of the first step that fails; nothing is stored then.
-    #[instrument(skip_all, fields(tenant = %cx.tenant(), actor = cx.actor().as_str(), steps = steps.len()))]
+    #[instrument(name = "command", skip_all, fields(tenant = %cx.tenant(), actor = cx.actor().as_str(), steps = steps.len()))]
     pub async fn execute_all(&self, cx: &Context, steps: &[Step]) -> Result<Outcome, AppError> {
+        // Where this command stands in a trace; otherwise the caller's own place goes on into the events.
+        let here = trace::here().map(|place| Context { trace_parent: Some(place), ..cx.clone() });
+        let outcome = self.repeat(here.as_ref().unwrap_or(cx), steps).await;
+        counter!("fairlead_commands_total", "outcome" => told(&outcome)).increment(1);
+        outcome
+    }
+
+    /// Attempts a command until no other one is quicker.
+    async fn repeat(&self, cx: &Context, steps: &[Step]) -> Result<Outcome, AppError> {
         if steps.iter().any(|step| step.tenant != cx.tenant()) {
             return Err(AppError::internal("a command concerns one tenant"));
         }
@@ -90,12 +107,15 @@ impl App {
         let mut turn = self.turns.behind_others(steps).await;
         for attempt in 1..=MAX_ATTEMPTS {
             match self.attempt(cx, steps, load).await {
-                Err(AppError::Contended) => debug!(attempt, "another command was quicker; deciding again"),
+                Err(AppError::Contended) => {
+                    counter!("fairlead_command_conflicts_total").increment(1);
+                    debug!(attempt, "another command was quicker; deciding again");
+                }
                 outcome => return outcome,
             }
             load = true;
             if turn.is_none() {
-                turn = Some(self.turns.queue(steps).lock().await);
+                turn = Some(self.turn(steps).await);
             }
         }
         Err(AppError::Contended)
@@ -122,6 +142,11 @@ impl App {
         Ok(Some(Recorded::new(cx.tenant(), &stream, state.map_err(AppError::internal)?)))
     }
 
+    /// Lines up behind others that met with others.
+    pub(crate) async fn turn(&self, steps: &[Step]) -> MutexGuard<'_, ()> {
+        self.turns.queue(steps).lock().await
+    }
+
     async fn attempt(&self, cx: &Context, steps: &[Step], load: bool) -> Result<Outcome, AppError> {
         let loaded = if load {
             let ids: Vec<_> = steps.iter().map(|step| step.id).collect();
@@ -132,37 +157,34 @@ impl App {
         if let Some(answer) = loaded.answer {
             return replay(cx, answer);
         }
-        let mut present: HashMap<_, _> = loaded.streams.into_iter().map(|stream| (stream.id, stream)).collect();
-        let mut changes = BTreeMap::new();
+        let mut work = Work::new(loaded.streams, None);
         let mut receipts = Vec::with_capacity(steps.len());
         for step in steps {
-            receipts.push(self.decide(cx, step, &mut present, &mut changes).await?);
+            receipts.push(self.decide(cx, step, &mut work).await?);
         }
-        let seen = present.values().map(|stream| stream.token).max_by_key(|token| (token.incarnation, token.xid));
-        if changes.is_empty() && cx.idempotency.is_none() {
+        let seen = work.seen();
+        let streams = work.into_appends();
+        if streams.is_empty() && cx.idempotency.is_none() {
             return Ok(Outcome { receipts, token: seen, replayed: false });
         }
-        let nothing = changes.is_empty();
         let append = Append {
             occurred_at: self.clock.now(),
-            streams: changes.into_values().map(Change::into_append).collect(),
-            receipts: receipts.clone(),
-            seen: seen.filter(|_| nothing),
+            seen: seen.filter(|_| streams.is_empty()),
+            streams,
+            receipts: receipts.iter().copied().map(StepAnswer::Done).collect(),
         };
-        match self.store.append(cx, append).await? {
+        let begun = Instant::now();
+        let appended = self.store.append(cx, append).await;
+        histogram!("fairlead_append_duration_seconds").record(begun.elapsed());
+        match appended? {
             Appended::Stored(token) => Ok(Outcome { receipts, token: Some(token), replayed: false }),
             Appended::Answered(answer) => replay(cx, answer),
         }
     }
 
-    /// Decides one step on what is stored and what the steps before it changed.
-    async fn decide(
-        &self,
-        cx: &Context,
-        step: &Step,
-        present: &mut HashMap<Uuid, StoredStream>,
-        changes: &mut BTreeMap<Uuid, Change>,
-    ) -> Result<Receipt, AppError> {
+    /// Decides one step on what is stored and what the steps before it changed. Changes nothing when it is refused.
+    pub(crate) async fn decide(&self, cx: &Context, step: &Step, work: &mut Work) -> Result<Receipt, AppError> {
+        let Work { present, changes, keys } = work;
         if let Some(stream) = present.get_mut(&step.id) {
             if stream.aggregate != step.aggregate {
                 // An id of another kind of record names nothing here.
@@ -176,7 +198,9 @@ impl App {
         let stored = present.get(&step.id);
         let version = stored.map_or(0, |stream| stream.version);
         let change = changes.get(&step.id);
-        if let (Expected::Exactly(demanded), Some(actual)) = (step.expected, stored.map(|stream| stream.version))
+        // One by one, a command of a batch would find what those before it have stored.
+        let reached = keys.as_ref().and(change).map(|change| version + count(change.append.events.len()));
+        if let (Expected::Exactly(demanded), Some(actual)) = (step.expected, reached.or(stored.map(|s| s.version)))
             && demanded != actual
         {
             return Err(AppError::Stale { demanded, actual });
@@ -190,20 +214,71 @@ impl App {
         if state.get().len() > MAX_STATE_BYTES {
             return Err(AppError::StateTooLarge { size: state.get().len(), limit: MAX_STATE_BYTES });
         }
+        if let Some(keys) = keys {
+            keys.pass(step.id, &decision.keys_before, &decision.keys_after)?;
+        }
         let change = match changes.entry(step.id) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Change::new(step, version, decision.keys_before)),
+            Entry::Vacant(entry) => {
+                let key = stored.map(|stream| stream.key.clone()).unwrap_or_default();
+                entry.insert(Change::new(step, version, key, decision.keys_before))
+            }
         };
         change.append.state = state;
         change.append.deleted = decision.deleted;
+        change.append.erases |= decision.erases;
         change.keys_after = decision.keys_after;
-        change.append.events.extend(decision.events.into_iter().map(|(event_type, schema_version, data)| NewEvent {
+        change.append.events.extend(decision.events.into_iter().map(|event| NewEvent {
             id: self.ids.next(),
-            event_type,
-            schema_version,
-            data,
+            event_type: event.event_type,
+            schema_version: event.schema_version,
+            data: event.data,
+            personal: event.personal,
         }));
         Ok(Receipt { id: step.id, version: version + count(change.append.events.len()) })
+    }
+}
+
+/// A command's end, as it is counted.
+fn told(outcome: &Result<Outcome, AppError>) -> &'static str {
+    match outcome {
+        Ok(Outcome { replayed: true, .. }) => "replayed",
+        Ok(_) => "done",
+        Err(AppError::Contended) => "contended",
+        Err(error) => match error.kind() {
+            ErrorKind::Invalid => "invalid",
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::Conflict => "conflict",
+            ErrorKind::Stale => "stale",
+            ErrorKind::Forbidden => "forbidden",
+            ErrorKind::Unavailable => "unavailable",
+            ErrorKind::Internal => "internal",
+            _ => "refused",
+        },
+    }
+}
+
+/// What steps are decided on, and what they have changed so far.
+pub(crate) struct Work {
+    present: HashMap<Uuid, StoredStream>,
+    changes: BTreeMap<Uuid, Change>,
+    /// Of a batch, whose steps are to go as they would one by one; otherwise the store alone looks after keys.
+    pub(crate) keys: Option<Keys>,
+}
+
+impl Work {
+    pub(crate) fn new(present: impl IntoIterator<Item = StoredStream>, keys: Option<Keys>) -> Self {
+        let present = present.into_iter().map(|stream| (stream.id, stream)).collect();
+        Self { present, changes: BTreeMap::new(), keys }
+    }
+
+    /// The last write of the streams that were looked at.
+    pub(crate) fn seen(&self) -> Option<ConsistencyToken> {
+        self.present.values().map(|stream| stream.token).max_by_key(|token| (token.incarnation, token.xid))
+    }
+
+    pub(crate) fn into_appends(self) -> Vec<StreamAppend> {
+        self.changes.into_values().map(Change::into_append).collect()
     }
 }
 
@@ -215,7 +290,7 @@ struct Change {
 }
 
 impl Change {
-    fn new(step: &Step, version: i64, keys_before: Vec<UniqueKey>) -> Self {
+    fn new(step: &Step, version: i64, key: SubjectKey, keys_before: Vec<UniqueKey>) -> Self {
         Self {
             append: StreamAppend {
                 id: step.id,
@@ -224,6 +299,8 @@ impl Change {
                 state_version: step.state_version,
                 state: RawValue::NULL.to_owned(),
                 deleted: false,
+                erases: false,
+                key,
                 released: Vec::new(),
                 claimed: Vec::new(),
                 events: Vec::new(),
@@ -258,7 +335,8 @@ fn is_old(stream: &StoredStream, known: i16) -> Result<bool, AppError> {
 fn replay(cx: &Context, answer: Answer) -> Result<Outcome, AppError> {
     match &cx.idempotency {
         Some(key) if key.fingerprint == answer.fingerprint => {
-            Ok(Outcome { receipts: answer.receipts, token: Some(answer.token), replayed: true })
+            let receipts = answer.receipts.into_iter().map(StepAnswer::done).collect::<Result<_, _>>()?;
+            Ok(Outcome { receipts, token: Some(answer.token), replayed: true })
         }
         _ => Err(AppError::KeyReused),
     }

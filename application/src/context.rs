@@ -1,5 +1,6 @@
 //! Who asks, for which tenant, and in the course of what.
 
+use chrono::{DateTime, Utc};
 use fairlead_domain::{ids::OrganizationId, kernel::Invalid};
 use uuid::Uuid;
 
@@ -21,6 +22,8 @@ pub struct Context {
     pub idempotency: Option<IdempotencyKey>,
     /// The caller's own last write, which a query must have seen.
     pub read_after: Option<ConsistencyToken>,
+    /// Until when what the caller was granted holds, for answers that go on; `None` when there is no such time.
+    pub valid_until: Option<DateTime<Utc>>,
 }
 
 impl Context {
@@ -35,6 +38,7 @@ impl Context {
             trace_parent: None,
             idempotency: None,
             read_after: None,
+            valid_until: None,
         }
     }
 
@@ -100,5 +104,15 @@ impl TraceParent {
     /// The header's value.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The trace, in 32 hexadecimal digits.
+    pub fn trace_id(&self) -> &str {
+        self.0.split('-').nth(1).unwrap_or_default()
+    }
+
+    /// The span, in 16 hexadecimal digits.
+    pub fn span_id(&self) -> &str {
+        self.0.split('-').nth(2).unwrap_or_default()
     }
 }

@@ -25,6 +25,9 @@ pub enum AppError {
         /// What must be unique: `contact.email`.
         scope: String,
     },
+    /// Something personal was to be recorded about a person who was erased.
+    #[error("the person was erased; nothing about them can be recorded any more")]
+    SubjectErased,
     /// The stream is not at the version the caller demanded.
     #[error("the record is at version {actual}, not at {demanded}; read it again")]
     Stale {
@@ -59,6 +62,9 @@ pub enum AppError {
     /// The read model has not caught up with the caller's write in time.
     #[error("the write you refer to is not visible yet; try again")]
     NotYetVisible,
+    /// The read model could not take in the caller's write; an operator has to see to it.
+    #[error("the record you refer to can't be shown here at present; it is kept, and will be seen to")]
+    Parked,
     /// The database or the broker does not answer, or is too busy.
     #[error("a part that is needed does not answer; try again")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
@@ -72,11 +78,11 @@ impl AppError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Refused { kind, .. } => *kind,
-            Self::Taken { .. } | Self::KeyInProgress | Self::Contended => ErrorKind::Conflict,
+            Self::Taken { .. } | Self::SubjectErased | Self::KeyInProgress | Self::Contended => ErrorKind::Conflict,
             Self::Stale { .. } => ErrorKind::Stale,
             Self::Forbidden { .. } => ErrorKind::Forbidden,
             Self::KeyReused | Self::StateTooLarge { .. } => ErrorKind::Invalid,
-            Self::NotYetVisible | Self::Unavailable(_) => ErrorKind::Unavailable,
+            Self::NotYetVisible | Self::Parked | Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::Internal(_) => ErrorKind::Internal,
         }
     }
@@ -86,6 +92,7 @@ impl AppError {
         match self {
             Self::Refused { code, .. } => code,
             Self::Taken { scope } => return format!("{scope}_taken"),
+            Self::SubjectErased => "subject.erased",
             Self::Stale { .. } => "version.stale",
             Self::Contended => "version.contended",
             Self::Forbidden { .. } => "access.forbidden",
@@ -93,6 +100,7 @@ impl AppError {
             Self::KeyInProgress => "idempotency.in_progress",
             Self::StateTooLarge { .. } => "state.too_large",
             Self::NotYetVisible => "consistency.not_yet_visible",
+            Self::Parked => "consistency.parked",
             Self::Unavailable(_) => "service.unavailable",
             Self::Internal(_) => "service.internal",
         }
@@ -114,8 +122,11 @@ impl<E: DomainError> From<E> for AppError {
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Stale => Self::Contended,
-            StoreError::Taken { scope } => Self::Taken { scope },
+            StoreError::Stale { .. } => Self::Contended,
+            StoreError::Taken { claims } => {
+                Self::Taken { scope: claims.into_iter().next().map_or_else(|| "key".to_owned(), |claim| claim.scope) }
+            }
+            StoreError::Erased { .. } => Self::SubjectErased,
             StoreError::KeyInProgress => Self::KeyInProgress,
             StoreError::Unavailable(cause) => Self::Unavailable(cause),
             StoreError::Internal(cause) => Self::Internal(cause),

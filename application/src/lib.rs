@@ -2,14 +2,18 @@
 //! must provide.
 
 pub mod access;
+pub mod administration;
 mod app;
+pub mod batch;
 pub mod consistency;
 mod context;
 pub mod crm;
 pub mod envelope;
 mod error;
 pub mod health;
+pub mod history;
 pub mod list;
+pub mod live;
 pub mod log;
 #[cfg(feature = "testing")]
 pub mod memory;
@@ -18,9 +22,11 @@ pub mod recorded;
 pub mod registry;
 pub mod signing;
 mod step;
+pub mod subscription;
+pub mod trace;
 
 pub use app::App;
 pub use context::{Actor, Context, IdempotencyKey, TraceParent};
 pub use error::AppError;
 pub use recorded::Recorded;
-pub use step::{Expected, Outcome, Receipt, Step};
+pub use step::{Expected, Outcome, Receipt, Refusal, Step, StepAnswer};

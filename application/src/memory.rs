@@ -1,23 +1,35 @@
 //! An event store in memory, for tests of use cases. Passes the same contract suite as the one in `PostgreSQL`.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use fairlead_domain::ids::OrganizationId;
+use fairlead_domain::{ids::OrganizationId, kernel::UniqueKey};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    Context,
+    AppError, Context,
     consistency::{ConsistencyToken, slot_bit},
-    ports::{Answer, Append, Appended, EventStore, Loaded, Metadata, StoreError, StoredEvent, StoredStream},
+    envelope::{Place, SequencedEvent},
+    history::{Gap, HistoryPort, LogPage, LogQuery, RecordPage},
+    live::{Stretch, Tail},
+    log::LogError,
+    ports::{
+        Answer, Append, Appended, EventStore, Loaded, Metadata, StoreError, StoredEvent, StoredStream, StreamAppend,
+        SubjectKey, TakenClaim,
+    },
 };
 
 /// Streams, reservations and answers behind one lock.
 #[derive(Default)]
 pub struct MemoryStore(Mutex<Tables>);
+
+/// Stream, version and place within the event.
+type Told = (Uuid, i64, String);
 
 #[derive(Default, Clone)]
 struct Tables {
@@ -25,6 +37,11 @@ struct Tables {
     streams: HashMap<(OrganizationId, Uuid), (StoredStream, Vec<StoredEvent>)>,
     reservations: HashMap<(OrganizationId, &'static str, String), Uuid>,
     answers: HashMap<(OrganizationId, String, String), Answer>,
+    /// What has a position: the first at index 0.
+    log: Vec<(OrganizationId, Uuid, i64)>,
+    /// Where something about a person was told.
+    personal: HashMap<(OrganizationId, Uuid), Vec<Told>>,
+    erased: HashSet<(OrganizationId, Uuid)>,
 }
 
 impl MemoryStore {
@@ -34,9 +51,58 @@ impl MemoryStore {
 }
 
 impl Tables {
+    /// The log behind a position.
+    fn sequenced(&self, after: i64) -> impl Iterator<Item = SequencedEvent> {
+        let behind = self.log.iter().enumerate().skip(usize::try_from(after).unwrap_or(0));
+        behind.filter_map(|(index, (tenant, stream, version))| {
+            let (_, history) = self.streams.get(&(*tenant, *stream))?;
+            let event = history.get(usize::try_from(version - 1).ok()?)?.clone();
+            let position = i64::try_from(index + 1).ok()?;
+            Some(SequencedEvent { position, incarnation: 1, tenant: (*tenant).into(), stream: *stream, event })
+        })
+    }
+
     fn answer(&self, cx: &Context) -> Option<Answer> {
         let key = cx.idempotency.as_ref()?;
         self.answers.get(&(cx.tenant(), cx.actor().as_str().to_owned(), key.key.clone())).cloned()
+    }
+}
+
+impl Tables {
+    /// Notes whose data the events hold, and who is erased.
+    fn note_people(&mut self, tenant: OrganizationId, append: &Append) -> Result<(), StoreError> {
+        let mut subjects = BTreeSet::new();
+        for stream in &append.streams {
+            for (event, version) in stream.events.iter().zip(stream.expected + 1..) {
+                for field in &event.personal {
+                    let subject = (tenant, field.subject.unwrap_or(stream.id));
+                    if self.erased.contains(&subject) {
+                        subjects.insert(subject.1);
+                    }
+                    let place = (stream.id, version, field.pointer.clone());
+                    self.personal.entry(subject).or_default().push(place);
+                }
+            }
+        }
+        if !subjects.is_empty() {
+            return Err(StoreError::Erased { subjects: subjects.into_iter().collect() });
+        }
+        let erased = append.streams.iter().filter(|stream| stream.erases);
+        self.erased.extend(erased.map(|stream| (tenant, stream.id)));
+        Ok(())
+    }
+
+    /// Takes the data of erased people out of the events.
+    fn erase(&mut self) {
+        for (tenant, subject) in &self.erased {
+            for (stream, version, pointer) in self.personal.remove(&(*tenant, *subject)).unwrap_or_default() {
+                let history = self.streams.get_mut(&(*tenant, stream)).map(|(_, history)| history);
+                let event = history.and_then(|history| history.iter_mut().find(|event| event.version == version));
+                if let Some(value) = event.and_then(|event| event.data.pointer_mut(&pointer)) {
+                    *value = json!({ "erased": true });
+                }
+            }
+        }
     }
 }
 
@@ -61,22 +127,29 @@ impl EventStore for MemoryStore {
         let token = ConsistencyToken { incarnation: 1, xid: tables.xid, slots };
         let version = |events: usize| i64::try_from(events).unwrap_or(i64::MAX);
         // Before the keys: one who comes too late is to decide again, and may find that the key is the stream's own.
-        for stream in &append.streams {
-            let present = tables.streams.get(&(tenant, stream.id)).map_or(0, |(_, history)| version(history.len()));
-            if present != stream.expected {
-                return Err(StoreError::Stale);
-            }
+        let stale = |stream: &&StreamAppend| match tables.streams.get(&(tenant, stream.id)) {
+            Some((present, _)) => present.version != stream.expected || present.aggregate != stream.aggregate,
+            None => stream.expected != 0,
+        };
+        let streams: Vec<_> = append.streams.iter().filter(stale).map(|stream| stream.id).collect();
+        if !streams.is_empty() {
+            return Err(StoreError::Stale { streams });
         }
+        tables.note_people(tenant, &append)?;
         for key in append.streams.iter().flat_map(|stream| &stream.released) {
             tables.reservations.remove(&(tenant, key.scope, key.value.clone()));
         }
+        let mut claims = BTreeSet::new();
         for stream in &append.streams {
             for key in &stream.claimed {
-                let reserved = tables.reservations.insert((tenant, key.scope, key.value.clone()), stream.id);
-                if reserved.is_some() {
-                    return Err(StoreError::Taken { scope: key.scope.to_owned() });
+                let owner = tables.reservations.entry((tenant, key.scope, key.value.clone())).or_insert(stream.id);
+                if *owner != stream.id {
+                    claims.insert(TakenClaim { stream: stream.id, scope: key.scope.to_owned() });
                 }
             }
+        }
+        if !claims.is_empty() {
+            return Err(StoreError::Taken { claims: claims.into_iter().collect() });
         }
         for stream in append.streams {
             let slot = tables.streams.get(&(tenant, stream.id));
@@ -85,6 +158,7 @@ impl EventStore for MemoryStore {
                 None => (append.occurred_at, Vec::new()),
             };
             for event in stream.events {
+                tables.log.push((tenant, stream.id, version(history.len() + 1)));
                 history.push(StoredEvent {
                     id: event.id,
                     version: version(history.len() + 1),
@@ -104,9 +178,11 @@ impl EventStore for MemoryStore {
                 created_at,
                 updated_at: append.occurred_at,
                 token,
+                key: SubjectKey::Unknown,
             };
             tables.streams.insert((tenant, stream.id), (present, history));
         }
+        tables.erase();
         if let Some(key) = &cx.idempotency {
             let answer =
                 Answer { fingerprint: key.fingerprint, receipts: append.receipts, token: append.seen.unwrap_or(token) };
@@ -116,8 +192,82 @@ impl EventStore for MemoryStore {
         Ok(Appended::Stored(append.seen.unwrap_or(token)))
     }
 
+    async fn holders(&self, cx: &Context, keys: &[UniqueKey]) -> Result<Vec<Option<Uuid>>, StoreError> {
+        let tables = self.tables();
+        let holder = |key: &UniqueKey| tables.reservations.get(&(cx.tenant(), key.scope, key.value.clone())).copied();
+        Ok(keys.iter().map(holder).collect())
+    }
+
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
         let tables = self.tables();
         Ok(tables.streams.get(&(cx.tenant(), stream)).map(|(_, history)| history.clone()).unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl HistoryPort for MemoryStore {
+    async fn log(&self, cx: &Context, query: &LogQuery) -> Result<LogPage, AppError> {
+        let tables = self.tables();
+        let (mut events, mut reached) = (Vec::new(), query.after);
+        for event in
+            tables.sequenced(query.after).take_while(|event| query.until.is_none_or(|end| event.position <= end))
+        {
+            if event.tenant != Uuid::from(cx.tenant()) {
+                continue;
+            }
+            if events.len() == usize::from(query.limit) {
+                return Ok(LogPage { events, reached, more: true });
+            }
+            reached = event.position;
+            events.extend(Some(event).filter(|event| query.wanted.takes(&event.event.event_type)));
+        }
+        Ok(LogPage { events, reached, more: false })
+    }
+
+    async fn record(
+        &self,
+        cx: &Context,
+        aggregate: &'static str,
+        stream: Uuid,
+        after: i64,
+        limit: u16,
+    ) -> Result<Option<RecordPage>, AppError> {
+        let tables = self.tables();
+        let found = tables.streams.get(&(cx.tenant(), stream)).filter(|(present, _)| present.aggregate == aggregate);
+        Ok(found.map(|(_, history)| {
+            let later: Vec<_> = history.iter().filter(|event| event.version > after).collect();
+            let more = later.len() > usize::from(limit);
+            RecordPage { events: later.into_iter().take(limit.into()).cloned().collect(), more }
+        }))
+    }
+
+    async fn gap(&self, cx: &Context, after: Place, limit: u32) -> Result<Gap, AppError> {
+        let tables = self.tables();
+        let end = i64::try_from(tables.log.len()).unwrap_or(i64::MAX);
+        if after.incarnation != 1 || after.position > end {
+            return Ok(Gap::Unknown);
+        }
+        let missed = tables.sequenced(after.position).filter(|event| event.tenant == Uuid::from(cx.tenant()));
+        Ok(Gap::Missed(u32::try_from(missed.take(limit as usize).count()).unwrap_or(limit)))
+    }
+}
+
+/// Followed by looking now and then.
+#[async_trait]
+impl Tail for Arc<MemoryStore> {
+    async fn end(&self) -> Result<Place, LogError> {
+        Ok(Place { incarnation: 1, position: i64::try_from(self.tables().log.len()).unwrap_or(i64::MAX) })
+    }
+
+    async fn read(&self, after: i64, limit: u32, tenants: Option<&[Uuid]>) -> Result<Option<Stretch>, LogError> {
+        let tables = self.tables();
+        let span: Vec<_> = tables.sequenced(after).take(limit as usize).collect();
+        let Some(reached) = span.last().map(SequencedEvent::place) else { return Ok(None) };
+        let wanted = |event: &SequencedEvent| tenants.is_none_or(|tenants| tenants.contains(&event.tenant));
+        Ok(Some(Stretch { events: span.into_iter().filter(wanted).collect(), reached }))
+    }
+
+    async fn grown(&mut self) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

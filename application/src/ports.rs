@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use crate::{Context, Receipt, consistency::ConsistencyToken};
+use crate::{Context, StepAnswer, consistency::ConsistencyToken};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -29,7 +29,15 @@ pub struct System;
 
 #[expect(clippy::disallowed_methods, reason = "this is the port through which time and fresh ids come in")]
 mod system {
-    use super::{Clock, DateTime, IdGenerator, System, Utc, Uuid};
+    use chacha20poly1305::aead::{OsRng, rand_core::RngCore};
+
+    use super::{Clock, DateTime, Entropy, Error, IdGenerator, System, Utc, Uuid};
+
+    impl Entropy for System {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
+            OsRng.try_fill_bytes(bytes).map_err(|error| error.to_string().into())
+        }
+    }
 
     impl Clock for System {
         fn now(&self) -> DateTime<Utc> {
@@ -44,7 +52,18 @@ mod system {
     }
 }
 
+/// Makes keys that nobody can guess.
+pub trait Entropy: Send + Sync {
+    /// Fills the bytes by chance.
+    ///
+    /// # Errors
+    /// The operating system gives none.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
+
 /// Keeps streams of events with the state they fold to, per tenant.
+///
+/// What is personal in events is readable until the person is erased, and reads as `{"erased": true}` from then on.
 ///
 /// Every implementation passes the one contract suite in `fairlead-testing`.
 #[async_trait]
@@ -64,6 +83,12 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// Any [`StoreError`]; nothing is stored then.
     async fn append(&self, cx: &Context, append: Append) -> Result<Appended, StoreError>;
+
+    /// Which streams hold some unique keys at present, in the order of the keys; `None` for those that are free.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
+    async fn holders(&self, cx: &Context, keys: &[UniqueKey]) -> Result<Vec<Option<Uuid>>, StoreError>;
 
     /// All events of a stream, oldest first; empty when there is no such stream.
     ///
@@ -100,6 +125,35 @@ pub struct StoredStream {
     pub updated_at: DateTime<Utc>,
     /// The last write.
     pub token: ConsistencyToken,
+    /// The key of the person to whom the stream belongs, to be given back with an append.
+    pub key: SubjectKey,
+}
+
+/// The key under which a person's data in events is sealed, as the store keeps it: of no use to others.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum SubjectKey {
+    /// There is none that the store has told of.
+    #[default]
+    Unknown,
+    /// A key, wrapped by one of the tenant's keys.
+    Wrapped {
+        /// What unwraps to the key.
+        wrapped: Vec<u8>,
+        /// The number of the tenant's key.
+        tenant_key: i32,
+    },
+    /// It was destroyed.
+    Destroyed,
+}
+
+impl fmt::Debug for SubjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "SubjectKey(unknown)",
+            Self::Wrapped { .. } => "SubjectKey(…)",
+            Self::Destroyed => "SubjectKey(destroyed)",
+        })
+    }
 }
 
 impl fmt::Debug for StoredStream {
@@ -124,7 +178,7 @@ pub struct Append {
     /// The streams, each once, in ascending order of id: the order in which they are locked.
     pub streams: Vec<StreamAppend>,
     /// What the idempotency key is to be answered from now on.
-    pub receipts: Vec<Receipt>,
+    pub receipts: Vec<StepAnswer>,
     /// The write that an answer refers to when nothing changes: the last one of the streams that were looked at.
     pub seen: Option<ConsistencyToken>,
 }
@@ -143,6 +197,10 @@ pub struct StreamAppend {
     pub state: Box<RawValue>,
     /// Whether that state is softly deleted.
     pub deleted: bool,
+    /// Whether the person to whom the stream belongs is erased by this.
+    pub erases: bool,
+    /// The person's key as it was loaded.
+    pub key: SubjectKey,
     /// Keys given up. Given up by all streams before any is claimed.
     pub released: Vec<UniqueKey>,
     /// Keys claimed.
@@ -159,6 +217,7 @@ impl fmt::Debug for StreamAppend {
             .field("expected", &self.expected)
             .field("state_version", &self.state_version)
             .field("deleted", &self.deleted)
+            .field("erases", &self.erases)
             .field("released", &self.released)
             .field("claimed", &self.claimed)
             .field("events", &self.events)
@@ -177,6 +236,17 @@ pub struct NewEvent {
     pub schema_version: i16,
     /// What happened, in full.
     pub data: Value,
+    /// Where in `data` something personal is.
+    pub personal: Vec<PersonalField>,
+}
+
+/// A place in an event's data where something about a person is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonalField {
+    /// The place, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// The person; without, the one to whom the stream belongs.
+    pub subject: Option<Uuid>,
 }
 
 impl fmt::Debug for NewEvent {
@@ -204,7 +274,7 @@ pub struct Answer {
     /// Of the request that was answered.
     pub fingerprint: [u8; 32],
     /// The answer.
-    pub receipts: Vec<Receipt>,
+    pub receipts: Vec<StepAnswer>,
     /// The write to which it refers; where a command found everything as demanded, an earlier one.
     pub token: ConsistencyToken,
 }
@@ -271,14 +341,23 @@ impl From<&Context> for Metadata {
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A stream is not at the expected version, or two commands met in a deadlock: load, decide and append again.
+    /// Streams are not at the expected version, or two commands met in a deadlock: load, decide and append again.
     #[error("a stream is not at the expected version")]
-    Stale,
-    /// A key to be claimed belongs to another stream.
-    #[error("{scope} is taken")]
+    Stale {
+        /// All that are not, in ascending order; none after a deadlock.
+        streams: Vec<Uuid>,
+    },
+    /// Keys to be claimed belong to other streams.
+    #[error("a unique key is taken")]
     Taken {
-        /// The key's scope.
-        scope: String,
+        /// Every claim in the way of the append, in ascending order. Never empty.
+        claims: Vec<TakenClaim>,
+    },
+    /// Something personal was to be recorded about people who were erased.
+    #[error("a person was erased")]
+    Erased {
+        /// The people.
+        subjects: Vec<Uuid>,
     },
     /// A command with the same idempotency key has been at work for longer than the lock time-out.
     #[error("a command with the same idempotency key is at work")]
@@ -289,4 +368,24 @@ pub enum StoreError {
     /// Something that must not be.
     #[error("the store failed")]
     Internal(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// A claim that failed because the key belongs to another stream.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TakenClaim {
+    /// The stream that claimed the key.
+    pub stream: Uuid,
+    /// The key's scope.
+    pub scope: String,
+}
+
+impl StoreError {
+    /// The streams without which the append would not have met this.
+    pub fn streams(&self) -> Vec<Uuid> {
+        match self {
+            Self::Stale { streams } => streams.clone(),
+            Self::Taken { claims } => claims.iter().map(|claim| claim.stream).collect(),
+            Self::Erased { .. } | Self::KeyInProgress | Self::Unavailable(_) | Self::Internal(_) => Vec::new(),
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! A state together with what the store knows about it, and the translation of events to and from what is stored.
 
 use chrono::{DateTime, Utc};
-use fairlead_domain::{ids::OrganizationId, kernel::Aggregate};
+use fairlead_domain::{
+    ids::OrganizationId,
+    kernel::{Aggregate, MARK, MARK_SUBJECT, marked},
+};
 use serde_json::{Value, json, value::RawValue};
 use uuid::Uuid;
 
-use crate::ports::{StoredEvent, StoredStream};
+use crate::ports::{PersonalField, StoredEvent, StoredStream};
 
 /// An aggregate's present, as recorded in its stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,16 +57,55 @@ pub enum DecodeError {
     },
 }
 
-/// An event's type, schema version and data as they are stored.
-pub(crate) fn encode_event<A: Aggregate>(event: &A::Event) -> Result<(String, i16, Value), DecodeError> {
+/// An event as it goes to the store, but for its identity.
+pub(crate) struct EncodedEvent {
+    pub(crate) event_type: String,
+    pub(crate) schema_version: i16,
+    pub(crate) data: Value,
+    pub(crate) personal: Vec<PersonalField>,
+}
+
+/// Writes an event, and finds what is personal in it.
+pub(crate) fn encode_event<A: Aggregate>(event: &A::Event) -> Result<EncodedEvent, DecodeError> {
     let shape = |source| DecodeError::Shape { what: A::TYPE.to_owned(), source };
-    let mut value = serde_json::to_value(event).map_err(shape)?;
+    let mut value = marked(|| serde_json::to_value(event)).map_err(shape)?;
     match (value["type"].take(), value["data"].take()) {
-        (Value::String(event_type), data) => {
-            let version = A::schema_version(&event_type);
-            Ok((event_type, version, data))
+        (Value::String(event_type), mut data) => {
+            let (schema_version, mut personal) = (A::schema_version(&event_type), Vec::new());
+            take_marks(&mut data, &mut String::new(), &mut personal);
+            Ok(EncodedEvent { event_type, schema_version, data, personal })
         }
         _ => Err(shape(serde::ser::Error::custom("an event has a type"))),
+    }
+}
+
+/// Puts the values in the place of their marks, and notes the places.
+fn take_marks(value: &mut Value, pointer: &mut String, found: &mut Vec<PersonalField>) {
+    let above = pointer.len();
+    match value {
+        Value::Object(map) => {
+            if let Some(known) = map.remove(MARK) {
+                let subject = map.get(MARK_SUBJECT).and_then(Value::as_str).and_then(|id| id.parse().ok());
+                found.push(PersonalField { pointer: pointer.clone(), subject });
+                *value = known;
+                return;
+            }
+            for (name, value) in map {
+                pointer.push('/');
+                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+                take_marks(value, pointer, found);
+                pointer.truncate(above);
+            }
+        }
+        Value::Array(values) => {
+            for (n, value) in values.iter_mut().enumerate() {
+                pointer.push('/');
+                pointer.push_str(&n.to_string());
+                take_marks(value, pointer, found);
+                pointer.truncate(above);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -9,28 +9,52 @@ pub struct AggregateInfo {
     pub context: &'static str,
     /// The aggregate's name: `contact`.
     pub name: &'static str,
+    /// The name of many, which permissions begin with: `contacts`.
+    pub plural: &'static str,
+}
+
+impl AggregateInfo {
+    /// The permission that reveals states and events of the aggregate: `contacts:read`.
+    pub fn read_permission(&self) -> String {
+        format!("{}:read", self.plural)
+    }
 }
 
 macro_rules! infos {
     ($($aggregate:ty),+ $(,)?) => {
         /// Every aggregate there is.
         pub const AGGREGATES: &[AggregateInfo] = &[
-            $(AggregateInfo { context: <$aggregate>::CONTEXT, name: <$aggregate>::TYPE }),+
+            $(AggregateInfo {
+                context: <$aggregate>::CONTEXT,
+                name: <$aggregate>::TYPE,
+                plural: <$aggregate>::PLURAL,
+            }),+
         ];
     };
 }
 for_each_aggregate!(infos);
 
+/// The aggregate to which an event of this type belongs; `None` when it is unknown to this program.
+pub fn aggregate_of(event_type: &str) -> Option<&'static AggregateInfo> {
+    let (aggregate, _) = event_type.split_once('.')?;
+    AGGREGATES.iter().find(|info| info.name == aggregate)
+}
+
 /// The routing key `<context>.<aggregate>.<action>` of an event; `None` when its aggregate is unknown to this program.
 pub fn routing_key(event_type: &str) -> Option<String> {
-    let (aggregate, _) = event_type.split_once('.')?;
-    let info = AGGREGATES.iter().find(|info| info.name == aggregate)?;
-    Some(format!("{}.{event_type}", info.context))
+    Some(format!("{}.{event_type}", aggregate_of(event_type)?.context))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::routing_key;
+    use super::{AGGREGATES, routing_key};
+    use crate::{access::Permission, crm::ContactsRead};
+
+    #[test]
+    fn what_reveals_a_state_reveals_its_events() {
+        let permissions: Vec<_> = AGGREGATES.iter().map(super::AggregateInfo::read_permission).collect();
+        assert!(permissions.iter().any(|permission| permission == ContactsRead::NAME), "{permissions:?}");
+    }
 
     #[test]
     fn a_routing_key_begins_with_the_context() {

@@ -4,10 +4,10 @@ use std::fmt;
 
 use fairlead_domain::{
     ids::OrganizationId,
-    kernel::{Aggregate, UniqueKey, fold},
+    kernel::{Aggregate, ErrorKind, UniqueKey, fold},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     access::{Authorized, Permits},
     consistency::ConsistencyToken,
     ports::StoredEvent,
-    recorded::{DecodeError, decode_state, encode_event, refold},
+    recorded::{DecodeError, EncodedEvent, decode_state, encode_event, refold},
 };
 
 /// What the caller knows about the stream.
@@ -36,6 +36,54 @@ pub struct Receipt {
     pub id: Uuid,
     /// Its version now: the same as before when it was so already.
     pub version: i64,
+}
+
+/// What one of several commands was answered, as it is kept for those who ask again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum StepAnswer {
+    /// It is as demanded.
+    Done(Receipt),
+    /// It is refused, which did not hold up the others.
+    Refused(Refusal),
+}
+
+impl StepAnswer {
+    /// The receipt.
+    ///
+    /// # Errors
+    /// [`AppError::Internal`] when there is none.
+    pub(crate) fn done(self) -> Result<Receipt, AppError> {
+        match self {
+            Self::Done(receipt) => Ok(receipt),
+            Self::Refused(refusal) => {
+                Err(AppError::internal(format!("a single command is not kept as {}", refusal.code)))
+            }
+        }
+    }
+}
+
+impl From<Receipt> for StepAnswer {
+    fn from(receipt: Receipt) -> Self {
+        Self::Done(receipt)
+    }
+}
+
+/// A refusal without its cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Its class.
+    pub kind: ErrorKind,
+    /// Its stable code.
+    pub code: String,
+    /// The sentence for people.
+    pub detail: String,
+}
+
+impl From<&AppError> for Refusal {
+    fn from(error: &AppError) -> Self {
+        Self { kind: error.kind(), code: error.code(), detail: error.to_string() }
+    }
 }
 
 /// The answer to a command.
@@ -65,11 +113,12 @@ pub struct Step {
 
 /// What `decide` yields, ready to be stored.
 pub(crate) struct Decision {
-    /// Name, schema version and data.
-    pub(crate) events: Vec<(String, i16, Value)>,
+    pub(crate) events: Vec<EncodedEvent>,
     /// After the events; `None` when there are none.
     pub(crate) state: Option<Box<RawValue>>,
     pub(crate) deleted: bool,
+    /// Whether the events erase the person to whom the stream belongs.
+    pub(crate) erases: bool,
     pub(crate) keys_before: Vec<UniqueKey>,
     pub(crate) keys_after: Vec<UniqueKey>,
 }
@@ -110,14 +159,17 @@ fn decide<A: Aggregate>(state: Option<&RawValue>, command: A::Command) -> Result
     let keys_before = before.as_ref().map(reserved).unwrap_or_default();
     if events.is_empty() {
         let deleted = before.as_ref().is_some_and(A::is_deleted);
-        return Ok(Decision { events: vec![], state: None, deleted, keys_after: keys_before.clone(), keys_before });
+        let keys_after = keys_before.clone();
+        return Ok(Decision { events: vec![], state: None, deleted, erases: false, keys_before, keys_after });
     }
+    let erased_before = before.as_ref().is_some_and(A::is_erased);
     let after = fold::<A>(before, &events).ok_or(DecodeError::Headless { what: A::TYPE.to_owned() });
     let after = after.map_err(AppError::internal)?;
     Ok(Decision {
         events: events.iter().map(encode_event::<A>).collect::<Result<_, _>>().map_err(AppError::internal)?,
         state: Some(encode_state(&after).map_err(AppError::internal)?),
         deleted: after.is_deleted(),
+        erases: after.is_erased() && !erased_before,
         keys_before,
         keys_after: reserved(&after),
     })

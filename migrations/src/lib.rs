@@ -2,6 +2,12 @@
 
 mod m20261121_000001_engine;
 mod m20261121_000002_contacts;
+mod m20261121_000003_append;
+mod m20261121_000004_subscriptions;
+mod m20261121_000005_inbox;
+mod m20261121_000006_search;
+mod m20261121_000007_history;
+mod m20261121_000008_timeline;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -44,6 +50,15 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_engine::Migration), Box::new(m20261121_000002_contacts::Migration)]
+        vec![
+            Box::new(m20261121_000001_engine::Migration),
+            Box::new(m20261121_000002_contacts::Migration),
+            Box::new(m20261121_000003_append::Migration),
+            Box::new(m20261121_000004_subscriptions::Migration),
+            Box::new(m20261121_000005_inbox::Migration),
+            Box::new(m20261121_000006_search::Migration),
+            Box::new(m20261121_000007_history::Migration),
+            Box::new(m20261121_000008_timeline::Migration),
+        ]
     }
 }

@@ -17,6 +17,13 @@ begin
                      case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end) then
     execute format('grant fairlead_owner to %I', current_user);
   end if;
+  -- Functions that stand above the policies belong to the engine's role; the owner, who makes them, hands them over.
+  begin
+    if not pg_has_role('fairlead_owner', 'fairlead_engine', 'member') then
+      grant fairlead_engine to fairlead_owner;
+    end if;
+  exception when unique_violation then null;  -- another installation was quicker
+  end;
   if (select pg_get_userbyid(datdba) from pg_database where datname = current_database()) <> 'fairlead_owner' then
     execute format('alter database %I owner to fairlead_owner', current_database());
     execute format('revoke all on database %I from public', current_database());

@@ -21,8 +21,9 @@ login_url() {
     printf '%s' "$FAIRLEAD_DATABASE_URL" | sed -E "s#^([a-z]+://)([^@/]*@)?#\1$login:$password@#"
 }
 
-free_http_port() {
-    local port=8080
+# port_from FIRST: the first one on which nobody listens
+port_from() {
+    local port=$1
     while answers "$port"; do port=$((port + 1)); done
     echo "$port"
 }
@@ -37,15 +38,19 @@ set_environment() {
     fi
     set_default FAIRLEAD_APP_DATABASE_URL "$(login_url fairlead_app_login)"
     set_default FAIRLEAD_ENGINE_DATABASE_URL "$(login_url fairlead_engine_login)"
-    set_default FAIRLEAD_HTTP_ADDRESS "127.0.0.1:$(free_http_port)"
+    set_default FAIRLEAD_HTTP_ADDRESS "127.0.0.1:$(port_from 8080)"
+    set_default FAIRLEAD_OPERATIONS_ADDRESS "127.0.0.1:$(port_from 9090)"
     set_default FAIRLEAD_TOKEN_SECRET "$(remembered token_secret random_hex 32)"
     set_default FAIRLEAD_SECRET_KEY "$(remembered secret_key random_hex 32)"
+    set_default FAIRLEAD_ENCRYPTION_KEYS "own:$(remembered encryption_key random_hex 32)"
+    set_default FAIRLEAD_ERASURE_JOURNAL "$local_directory/erasures.jsonl"
     set_default FAIRLEAD_ORGANIZATION_ID "$(remembered organization random_uuid)"
     # A program that listens everywhere is reached here, too.
     api_url="http://$(printf '%s' "$FAIRLEAD_HTTP_ADDRESS" | sed -E 's/^(0\.0\.0\.0|\[::\]):/127.0.0.1:/')"
     write_variables "$local_directory/fairlead.env" \
         FAIRLEAD_DATABASE_URL FAIRLEAD_APP_DATABASE_URL FAIRLEAD_ENGINE_DATABASE_URL FAIRLEAD_AMQP_URL \
-        FAIRLEAD_HTTP_ADDRESS FAIRLEAD_TOKEN_SECRET FAIRLEAD_SECRET_KEY FAIRLEAD_ORGANIZATION_ID
+        FAIRLEAD_HTTP_ADDRESS FAIRLEAD_OPERATIONS_ADDRESS FAIRLEAD_TOKEN_SECRET FAIRLEAD_SECRET_KEY \
+        FAIRLEAD_ENCRYPTION_KEYS FAIRLEAD_ERASURE_JOURNAL FAIRLEAD_ORGANIZATION_ID
 }
 
 # json KEY VALUE…
@@ -62,7 +67,7 @@ json() {
 # introduce TOKEN
 introduce() {
     (umask 077 && json \
-        api_url "$api_url" docs_url "$api_url/docs" token "$1" organization_id "$FAIRLEAD_ORGANIZATION_ID" \
+        api_url "$api_url" docs_url "$api_url/docs" operations_url "http://$FAIRLEAD_OPERATIONS_ADDRESS" token "$1" organization_id "$FAIRLEAD_ORGANIZATION_ID" \
         database_url "$FAIRLEAD_DATABASE_URL" app_database_url "$FAIRLEAD_APP_DATABASE_URL" \
         engine_database_url "$FAIRLEAD_ENGINE_DATABASE_URL" amqp_url "$FAIRLEAD_AMQP_URL" >"$root/.local/run.json.new")
     # Whole or not at all: it also tells others that the program is ready.
@@ -72,6 +77,7 @@ introduce() {
 
   address        $api_url
   documentation  $api_url/docs
+  operations     http://$FAIRLEAD_OPERATIONS_ADDRESS/metrics and /health/ready
   organization   $FAIRLEAD_ORGANIZATION_ID
   database       $FAIRLEAD_DATABASE_URL
                  $FAIRLEAD_APP_DATABASE_URL

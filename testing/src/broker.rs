@@ -58,6 +58,14 @@ impl VirtualHost {
         self.admin.ask(Method::DELETE, &["connections", "username", &self.name], Value::Null).await;
     }
 
+    /// Deletes the virtual host under those who use it.
+    ///
+    /// # Panics
+    /// The broker does not do it.
+    pub async fn vanish(&self) {
+        self.admin.delete(&self.name).await;
+    }
+
     /// Deletes the virtual host. Dropping does the same, but blocks the thread meanwhile.
     ///
     /// # Panics

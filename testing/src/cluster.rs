@@ -61,6 +61,13 @@ impl Cluster {
     }
 }
 
+/// Dumps the database at a URL as text.
+pub fn dump(url: &str) -> String {
+    let dump = program("pg_dump").args(["--no-owner", "-d", url]).output().expect("pg_dump");
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    String::from_utf8_lossy(&dump.stdout).into_owned()
+}
+
 /// Dumps the database at `from` and restores it into the empty one at `to`.
 pub fn copy(from: &str, to: &str) {
     let dump = program("pg_dump").args(["-Fc", "--no-owner", "-d", from]).output().expect("pg_dump");

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc};
 use fairlead_application::{
     Actor, App, AppError, Context, Expected, IdempotencyKey,
     access::{Authorized, Scopes, System as Everything},
-    ports::{EventStore, IdGenerator, System},
+    ports::{EventStore, IdGenerator, StoredEvent, System},
     recorded::{decode_event, refold},
 };
 use fairlead_domain::{
     ids::OrganizationId,
-    kernel::{ErrorKind, testing::Story},
+    kernel::{ErrorKind, MARK, marked, testing::Story},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -46,6 +46,7 @@ impl Conformance {
         self.answers_a_repeated_command_once::<A>().await;
         self.belongs_to_one_tenant::<A>().await;
         self.releases_keys_while_deleted::<A>().await;
+        self.erases_for_good::<A>().await;
     }
 
     async fn lived<A: Story>(&self, cx: &Authorized<Everything>) -> Uuid {
@@ -101,7 +102,12 @@ impl Conformance {
         let cx = stranger();
         let id = self.lived::<A>(&cx).await;
         let mut seen = BTreeSet::new();
-        for event in self.store.events(&cx, id).await.unwrap() {
+        let mut events = self.store.events(&cx, id).await.unwrap();
+        if let Some(erasure) = A::erasure() {
+            self.app.execute::<A>(&cx, id.into(), Expected::Any, erasure).await.expect("an erasure is accepted");
+            events.extend(self.store.events(&cx, id).await.unwrap().split_off(events.len()));
+        }
+        for event in events {
             let path = folder.join(format!("{}.v{}.json", event.event_type, event.schema_version));
             if seen.insert(path.clone()) && !path.exists() {
                 if std::env::var_os("FAIRLEAD_TEST_WRITE_FIXTURES").is_none() {
@@ -114,6 +120,14 @@ impl Conformance {
                 let fixture =
                     json!({ "type": event.event_type, "schema_version": event.schema_version, "data": event.data });
                 fs::write(&path, serde_json::to_string_pretty(&fixture).unwrap() + "\n").unwrap();
+            }
+        }
+        for path in &seen {
+            let (name, today) =
+                path.to_str().and_then(|path| path.strip_suffix(".json")?.rsplit_once(".v")).expect("a name");
+            for version in 1..today.parse::<i16>().expect("a version") {
+                let older = PathBuf::from(format!("{name}.v{version}.json"));
+                assert!(older.exists(), "{}: events of this version are stored somewhere", older.display());
             }
         }
         for file in fs::read_dir(&folder).expect("a folder of fixtures") {
@@ -210,5 +224,43 @@ impl Conformance {
         }
         self.app.execute::<A>(&cx, first.into(), Expected::Any, restoration).await.unwrap();
         assert_eq!(self.app.read::<A>(&cx, first.into()).await.unwrap().unwrap().state, state);
+    }
+
+    /// What has personal fields can be erased: its events read as erased and fold to the stored state, which holds nothing
+    /// personal; it counts as deleted, releases its keys, and refuses everything but being erased again.
+    async fn erases_for_good<A: Story>(&self) {
+        let cx = stranger();
+        let id = self.lived::<A>(&cx).await;
+        let before = self.store.events(&cx, id).await.unwrap();
+        let personal = |event: &StoredEvent| {
+            let event = decode_event::<A>(&event.event_type, event.schema_version, event.data.clone()).unwrap();
+            marked(|| serde_json::to_string(&event)).unwrap().contains(MARK.trim_start_matches('\0'))
+        };
+        let personal: Vec<_> = before.iter().map(personal).collect();
+        let Some(erasure) = A::erasure() else {
+            assert!(!personal.contains(&true), "{}: what holds personal data can be erased", A::TYPE);
+            return;
+        };
+        let state = self.app.read::<A>(&cx, id.into()).await.unwrap().unwrap().state;
+        self.app.execute::<A>(&cx, id.into(), Expected::Any, erasure.clone()).await.unwrap();
+        let erased = self.app.read::<A>(&cx, id.into()).await.unwrap().unwrap();
+        assert!(erased.state.is_erased() && erased.state.is_deleted() && !state.is_erased(), "{}", A::TYPE);
+        assert!(!marked(|| serde_json::to_string(&erased.state)).unwrap().contains(MARK.trim_start_matches('\0')));
+        let events = self.store.events(&cx, id).await.unwrap();
+        assert_eq!(refold::<A>(events.clone()).unwrap(), erased.state, "{}: the fold is not the state", A::TYPE);
+        for ((old, new), personal) in before.iter().zip(&events).zip(personal) {
+            let erased = new.data.to_string().contains(r#"{"erased":true}"#);
+            assert_eq!(erased, personal, "{}: what was personal reads as erased", old.event_type);
+            assert_eq!((old.id, old.data == new.data), (new.id, !personal));
+        }
+        let again = self.app.execute::<A>(&cx, id.into(), Expected::Any, erasure).await.unwrap();
+        assert_eq!(again.receipts[0].version, erased.version, "{}: erased is erased", A::TYPE);
+        if let Some(restoration) = A::restoration() {
+            let refused = self.app.execute::<A>(&cx, id.into(), Expected::Any, restoration).await;
+            let code = format!("{}.erased", A::TYPE);
+            assert_eq!(refused.map_err(|error| error.code()).map(|_| ()), Err(code));
+        }
+        let creation = A::story().swap_remove(0);
+        self.app.execute::<A>(&cx, System.next().into(), Expected::New, creation).await.expect("the keys are free");
     }
 }

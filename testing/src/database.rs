@@ -3,7 +3,7 @@
 use std::{str::FromStr, thread};
 
 use fairlead_migrations::{Migrator, MigratorTrait, connect_as_owner, prepare};
-use fairlead_postgres::{Databases, app_databases, engine_databases};
+use fairlead_postgres::{Databases, InstallationKeys, app_databases, engine_databases};
 use sqlx::postgres::PgConnectOptions;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
@@ -54,12 +54,12 @@ impl TestDatabase {
 
     /// The database for requests.
     pub fn app(&self) -> Databases {
-        app_databases(&self.app_url(), 8).expect("the database for requests")
+        app_databases(&self.app_url(), 8).expect("the database for requests").with_keys(keys())
     }
 
     /// The database for the engine.
     pub fn engine(&self) -> Databases {
-        engine_databases(&self.engine_url(), 8).expect("the database for the engine")
+        engine_databases(&self.engine_url(), 8).expect("the database for the engine").with_keys(keys())
     }
 
     /// A connection as the administrator, who stands above the policies.
@@ -67,6 +67,14 @@ impl TestDatabase {
         connect(&self.admin_url()).await
     }
 }
+
+/// The keys of every test's installation.
+pub fn keys() -> InstallationKeys {
+    ENCRYPTION_KEYS.parse().expect("a name and 64 digits")
+}
+
+/// The same as a setting.
+pub const ENCRYPTION_KEYS: &str = "test:7465737474657374746573747465737474657374746573747465737474657374";
 
 /// A plain connection.
 pub async fn connect(url: &str) -> Client {

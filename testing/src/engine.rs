@@ -10,12 +10,16 @@ use fairlead_application::{
 };
 use fairlead_domain::crm::Contact;
 use fairlead_postgres::{
-    ContactList, Databases, Listener, Nudge, Nudger, PostgresLog, PostgresStore, Projector, ReadModel, Sequencer,
+    ContactList, Databases, Listener, Nudge, Nudger, PostgresLog, PostgresStore, PostgresSubscriptions, Projections,
+    ReadModel, Sequencer,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::TestDatabase;
+
+/// Into how many partitions tests divide a subscription.
+const PARTITIONS: i16 = 4;
 
 /// A running engine. Its parts are told to stop when it is dropped.
 pub struct Engine {
@@ -27,6 +31,8 @@ pub struct Engine {
     pub contacts: Lists<Contact>,
     /// The log in global order.
     pub log: PostgresLog,
+    /// The partitions of subscriptions.
+    pub subscriptions: PostgresSubscriptions,
     /// For requests.
     pub requests: Databases,
     /// For the engine.
@@ -49,11 +55,13 @@ impl Engine {
         let nudge = Arc::new(Nudge::default());
         let store = Arc::new(PostgresStore::new(requests.clone(), nudge.clone()));
         let (listener, wakeups) = Listener::new(databases.clone());
+        let (subscriptions, keeper) = PostgresSubscriptions::new(databases.clone(), wakeups.clone(), PARTITIONS);
         let mut engine = Self {
             app: App::new(store.clone(), Arc::new(System), Arc::new(System)),
             store,
             contacts: Lists::new(Arc::new(ReadModel::<ContactList>::new(requests.clone()))),
             log: PostgresLog::new(databases.clone(), wakeups.clone()),
+            subscriptions,
             requests: requests.clone(),
             databases: databases.clone(),
             stop: CancellationToken::new(),
@@ -61,6 +69,7 @@ impl Engine {
         };
         let stop = engine.stop.clone();
         engine.tasks.spawn(listener.run(stop.clone()));
+        engine.tasks.spawn(keeper.run(stop.clone()));
         engine.tasks.spawn(Nudger::new(requests, nudge).run(stop.clone()));
         engine.tasks.spawn(Sequencer::new(databases, wakeups).run(stop));
         engine
@@ -68,7 +77,7 @@ impl Engine {
 
     /// Starts the projections.
     pub fn project(&mut self) {
-        self.tasks.spawn(Projector::<ContactList>::new(self.log.clone()).run(self.stop.clone()));
+        self.tasks.spawn(Projections::new(self.subscriptions.clone()).run(self.stop.clone()));
     }
 
     /// Stops everything and waits for it.

@@ -15,6 +15,7 @@ pub mod conformance;
 pub mod contract;
 pub mod database;
 pub mod engine;
+pub mod search;
 
 /// An environment variable that `make test` sets.
 ///

@@ -90,6 +90,12 @@ fn the_application_knows_no_adapter() {
 }
 
 #[test]
+fn the_consumer_kit_is_light() {
+    let banned = ["fairlead-application", "sea-orm", "sqlx", "actix-web", "reqwest", "utoipa"];
+    is_built_from_none_of("fairlead-consumer", &banned, "services of others carry what it is built from");
+}
+
+#[test]
 fn a_search_of_dependencies_finds_what_is_there() {
     let application = built_from(member("fairlead-application"));
     assert_eq!(application.get("fairlead-domain"), Some(&"fairlead-application"));
@@ -102,10 +108,11 @@ fn dependencies_point_one_way() {
     for package in members() {
         let below: &[&str] = match layer(package) {
             "domain" | "migrations" => &[],
-            "application" => &["domain"],
+            // Other services are built with it: it brings nothing of Fairlead but the events' types.
+            "application" | "consumer" => &["domain"],
             "infrastructure" => &["domain", "application"],
             "testing" => &["domain", "application", "infrastructure", "migrations"],
-            "bins" => &["domain", "application", "infrastructure", "migrations", "testing"],
+            "bins" => &["domain", "application", "consumer", "infrastructure", "migrations", "testing"],
             other => {
                 panic!("{other}/ is no known layer: give it its place in this test and in the guides")
             }

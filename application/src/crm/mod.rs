@@ -1,6 +1,10 @@
 //! Customer relations: permissions, and what lists can be filtered and sorted by.
 
+mod timeline;
+
 use fairlead_domain::crm::Contact;
+
+pub use self::timeline::{TimelineEntry, TimelinePort, Timelines};
 
 use crate::{
     access::permissions,
@@ -12,6 +16,8 @@ permissions! {
     ContactsRead = "contacts:read", Reveals<Contact>;
     /// Create, change, delete and restore contacts.
     ContactsWrite = "contacts:write", Permits<Contact>;
+    /// Erase contacts. Not part of writing, since there is no way back.
+    ContactsErase = "contacts:erase", Permits<Contact>;
 }
 
 impl Listed for Contact {

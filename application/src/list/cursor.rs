@@ -51,7 +51,7 @@ impl Cursors {
             let plain = self.cipher.decrypt(&XNonce::from(*nonce), payload).ok()?;
             serde_json::from_slice(&plain).ok()
         });
-        let detail = "must come from the page before, with the same filter and sort";
+        let detail = "must come from the page before, with the same q, filter and sort";
         opened.ok_or_else(|| Invalid::new("cursor.invalid", detail))
     }
 

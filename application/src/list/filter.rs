@@ -199,6 +199,7 @@ impl FieldKind {
             Self::Text => matches!(operator, Equal | NotEqual | Contains),
             Self::Labels | Self::Id => matches!(operator, Equal | NotEqual),
             Self::Instant => !matches!(operator, Equal | NotEqual | Contains),
+            Self::Relevance => false,
         }
     }
 
@@ -207,6 +208,7 @@ impl FieldKind {
             Self::Text => "field:value, field:!value and field:~part",
             Self::Labels | Self::Id => "field:value and field:!value",
             Self::Instant => "field:<value, field:<=value, field:>value and field:>=value",
+            Self::Relevance => "none",
         }
     }
 
@@ -215,6 +217,7 @@ impl FieldKind {
             Self::Text | Self::Labels => Ok(Literal::Text(text.to_lowercase())),
             Self::Id => text.parse().map(Literal::Id).map_err(|_| "expected a UUID"),
             Self::Instant => instant(text).map(Literal::Instant).ok_or("expected a date, or a time as in RFC 3339"),
+            Self::Relevance => Err("can't be compared with anything"),
         }
     }
 }

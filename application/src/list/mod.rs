@@ -2,6 +2,7 @@
 
 mod cursor;
 mod filter;
+mod search;
 
 use std::{fmt, sync::Arc};
 
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 pub use cursor::Cursors;
 pub use filter::{Condition, Filter, FilterError, Operator};
+pub use search::{Search, Term, words};
 
 use crate::{
     AppError, Context, Recorded,
@@ -47,6 +49,8 @@ pub enum FieldKind {
     Id,
     /// A point in time: `<`, `<=`, `>`, `>=`.
     Instant,
+    /// How well a row meets a search. Only an order, and not one of an aggregate's own fields.
+    Relevance,
 }
 
 /// A value to compare with, or at which a page ended. `Debug` hides text, which may be a name or an address.
@@ -59,6 +63,8 @@ pub enum Literal {
     Id(Uuid),
     /// A point in time.
     Instant(DateTime<Utc>),
+    /// How well a row meets a search.
+    Relevance(i32),
 }
 
 impl fmt::Debug for Literal {
@@ -67,6 +73,7 @@ impl fmt::Debug for Literal {
             Self::Text(_) => f.write_str("Text(…)"),
             Self::Id(id) => f.debug_tuple("Id").field(id).finish(),
             Self::Instant(time) => f.debug_tuple("Instant").field(time).finish(),
+            Self::Relevance(relevance) => f.debug_tuple("Relevance").field(relevance).finish(),
         }
     }
 }
@@ -80,7 +87,14 @@ pub struct Sort {
     pub descending: bool,
 }
 
+/// The order of a search for which none is asked.
+static RELEVANCE: Field = Field { name: "relevance", kind: FieldKind::Relevance, sortable: true };
+
 impl Sort {
+    /// What meets a search best comes first: 2 when every word is a word of the record's name, 1 when every word begins
+    /// one, 0 when some are found elsewhere; among equals the newest.
+    pub const RELEVANCE: Self = Self { field: &RELEVANCE, descending: true };
+
     /// Reads `created` or `-created`.
     ///
     /// # Errors
@@ -117,6 +131,8 @@ pub struct Position {
 pub struct ListQuery {
     /// Which rows.
     pub filter: Filter,
+    /// Words that they must hold.
+    pub search: Option<Search>,
     /// In which order.
     pub sort: Sort,
     /// How many at most.

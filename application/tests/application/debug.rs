@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use fairlead_application::{
     envelope::SequencedEvent,
     list::{Filter, Listed, Literal, Position},
-    ports::{Append, NewEvent, StoredEvent, StoredStream, StreamAppend},
+    ports::{Append, NewEvent, StoredEvent, StoredStream, StreamAppend, SubjectKey},
 };
 use fairlead_domain::{crm::Contact, kernel::UniqueKey};
 use serde_json::{json, value::to_raw_value};
@@ -41,6 +41,7 @@ fn a_stored_stream_hides_its_state() {
         created_at: event().event.occurred_at,
         updated_at: event().event.occurred_at,
         token: "1.2.3".parse().unwrap(),
+        key: SubjectKey::Wrapped { wrapped: b"secret".to_vec(), tenant_key: 1 },
     };
     shows_nothing_personal(&stream, "contact");
 }
@@ -53,6 +54,7 @@ fn an_append_hides_states_events_and_keys() {
         event_type: "contact.renamed".to_owned(),
         schema_version: 1,
         data: json!({ "name": "Secret" }),
+        personal: vec![],
     };
     let stream = StreamAppend {
         id: id(1),
@@ -61,6 +63,8 @@ fn an_append_hides_states_events_and_keys() {
         state_version: 1,
         state: to_raw_value("secret").unwrap(),
         deleted: false,
+        erases: false,
+        key: SubjectKey::Unknown,
         released: key(),
         claimed: key(),
         events: vec![happened],

@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
-use fairlead_application::{AppError, ports::StoreError};
+use fairlead_application::{
+    AppError,
+    ports::{StoreError, TakenClaim},
+};
 use fairlead_domain::{
     crm::ContactError,
     kernel::{ErrorKind, Invalid},
@@ -15,6 +18,7 @@ fn every_error_has_a_stable_code_and_a_class() {
         (Invalid::new("email.invalid", "x").into(), ErrorKind::Invalid, "email.invalid"),
         (AppError::Taken { scope: "contact.email".into() }, ErrorKind::Conflict, "contact.email_taken"),
         (AppError::Stale { demanded: 1, actual: 2 }, ErrorKind::Stale, "version.stale"),
+        (AppError::SubjectErased, ErrorKind::Conflict, "subject.erased"),
         (AppError::Contended, ErrorKind::Conflict, "version.contended"),
         (AppError::Forbidden { permission: "contacts:read" }, ErrorKind::Forbidden, "access.forbidden"),
         (AppError::KeyReused, ErrorKind::Invalid, "idempotency.key_reused"),
@@ -51,9 +55,11 @@ fn the_cause_of_a_fault_is_for_the_log_alone() {
 
 #[test]
 fn what_a_store_says_is_told_in_the_application_s_words() {
+    let claim = TakenClaim { stream: uuid::Uuid::nil(), scope: "contact.email".into() };
     let table = [
-        (StoreError::Stale, "version.contended"),
-        (StoreError::Taken { scope: "contact.email".into() }, "contact.email_taken"),
+        (StoreError::Stale { streams: vec![] }, "version.contended"),
+        (StoreError::Taken { claims: vec![claim] }, "contact.email_taken"),
+        (StoreError::Erased { subjects: vec![] }, "subject.erased"),
         (StoreError::KeyInProgress, "idempotency.in_progress"),
         (StoreError::Unavailable("down".into()), "service.unavailable"),
         (StoreError::Internal("bug".into()), "service.internal"),

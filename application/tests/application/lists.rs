@@ -28,7 +28,7 @@ fn row() -> Recorded<Contact> {
         tenant: id(1),
         id: id(2),
         version: 1,
-        state: Contact { profile, deleted: false },
+        state: Contact { profile, deleted: false, erased: false },
         created_at: event().event.occurred_at,
         updated_at: event().event.occurred_at,
     }
@@ -47,7 +47,7 @@ async fn a_page_is_asked_of_the_port_in_the_callers_tenant() {
     let port = Arc::new(OneRow::default());
     let lists = Lists::new(port.clone());
     let sort = Sort::parse("-created", Contact::FIELDS).unwrap();
-    let query = ListQuery { filter: Filter::default(), sort, limit: 10, after: None };
+    let query = ListQuery { filter: Filter::default(), search: None, sort, limit: 10, after: None };
     let cx = Context::new(id(1), fairlead_application::Actor::new("user:ana"), Scopes::parse("contacts:read"));
     let page = lists.page(&cx.authorize::<ContactsRead>().unwrap(), &query).await.unwrap();
     assert_eq!(page, Page { rows: vec![row()], next: None });

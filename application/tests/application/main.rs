@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
+mod batch;
 mod context;
 mod debug;
 mod envelope;
@@ -11,6 +12,7 @@ mod filter;
 mod keys;
 mod lists;
 mod note;
+mod ownership;
 mod retries;
 mod store;
 mod streams;

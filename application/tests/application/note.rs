@@ -69,6 +69,7 @@ impl DomainError for NoteError {
 impl<const STATE: i16, const EVENTS: i16> Aggregate for Note<STATE, EVENTS> {
     const CONTEXT: &'static str = "test";
     const TYPE: &'static str = "note";
+    const PLURAL: &'static str = "notes";
     const STATE_VERSION: i16 = STATE;
     type Id = Uuid;
     type Command = NoteCommand;

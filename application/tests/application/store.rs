@@ -18,6 +18,7 @@ use fairlead_application::{
     ports::{Append, Appended, Clock, EventStore, IdGenerator, Loaded, StoreError, StoredEvent},
 };
 use fairlead_domain::kernel::Aggregate;
+use fairlead_domain::kernel::UniqueKey;
 use uuid::Uuid;
 
 type Rival = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -45,13 +46,17 @@ impl EventStore for Counting {
         self.appends.fetch_add(1, Ordering::Relaxed);
         let one_less = |left: usize| left.checked_sub(1);
         if self.deadlocks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
-            return Err(StoreError::Stale);
+            return Err(StoreError::Stale { streams: vec![] });
         }
         let rival = self.rivals.lock().unwrap().pop_front();
         if let Some(rival) = rival {
             rival.await;
         }
         self.memory.append(cx, append).await
+    }
+
+    async fn holders(&self, cx: &Context, keys: &[UniqueKey]) -> Result<Vec<Option<Uuid>>, StoreError> {
+        self.memory.holders(cx, keys).await
     }
 
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {

@@ -18,7 +18,10 @@ use fairlead_domain::{
     values::{Email, PersonName},
 };
 use fairlead_postgres::{Nudge, PostgresStore, app_databases};
-use fairlead_testing::{database::TestDatabase, engine::caller};
+use fairlead_testing::{
+    database::{TestDatabase, keys},
+    engine::caller,
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -38,7 +41,8 @@ pub(crate) struct Append {
 impl Append {
     /// Opens a connection for each writer, and creates the streams.
     pub(crate) async fn prepare(database: &TestDatabase) -> Self {
-        let databases = app_databases(&database.app_url(), WRITERS).expect("the database for requests");
+        let databases =
+            app_databases(&database.app_url(), WRITERS).expect("the database for requests").with_keys(keys());
         let store = Arc::new(PostgresStore::new(databases, Arc::new(Nudge::default())));
         let app = App::new(store, Arc::new(System), Arc::new(System));
         let (cx, names) = (caller(), Arc::new(AtomicUsize::new(0)));

@@ -6,7 +6,7 @@ use fairlead_testing::{database::TestDatabase, required};
 
 use crate::{SECONDS, WRITERS, append::STREAMS};
 
-/// A new stream with one event and one reserved key.
+/// A new stream with one event, one reserved key and a key for its person.
 pub(crate) const APPEND_NEW: &str = r#"
 \set n random(1, 1000000000000)
 select answered, incarnation, xid, fingerprint, receipts from engine.append(
@@ -15,7 +15,7 @@ select answered, incarnation, xid, fingerprint, receipts from engine.append(
   array['{"name":"Ana 123456","email":"ana123456@example.com","deleted": false}']::jsonb[], array[1]::smallint[], array[false],
   '{}', '{}', array['contact.email'], array['p' || :n::text], array[md5(:n::text)::uuid], array[md5(:n::text)::uuid],
   array[1]::bigint[], array[md5(:n::text)::uuid], array['contact.created'], array[1]::smallint[],
-  array['{"name":"Ana 123456","email":"ana123456@example.com"}']::jsonb[]);
+  array['{"name":{"$sealed":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},"email":{"$sealed":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}']::jsonb[], null, null, array[md5(:n::text)::uuid], array[decode(repeat('ab', 72), 'hex')], 1);
 "#;
 
 /// Load a stream, then append one event to it, at the version found. Each client has streams of its own, since `pgbench`
@@ -31,7 +31,7 @@ select answered, incarnation, xid, fingerprint, receipts from engine.append(
   array['{"name":"Ana 123456","email":"ana123456@example.com","deleted": false}']::jsonb[], array[1]::smallint[], array[false],
   '{}', '{}', '{}', '{}', '{}', array[md5(:n::text)::uuid],
   array[:next]::bigint[], array[gen_random_uuid()], array['contact.renamed'], array[1]::smallint[],
-  array['{"name":"Ana 123456"}']::jsonb[]);
+  array['{"name":{"$sealed":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}']::jsonb[], null, null, p_used_subjects => array[md5(:n::text)::uuid]);
 "#;
 
 /// Makes the streams that [`APPEND_EXISTING`] changes.
@@ -41,7 +41,14 @@ pub(crate) async fn prepare(database: &TestDatabase) {
                select '00000000-0000-4000-8000-000000000002', md5(n::text)::uuid, 'contact', 1, '{}', 1, now(), now(), 1,
                       pg_current_xact_id()
                  from generate_series(0, $1::bigint) n";
-    database.admin().await.execute(sql, &[&(STREAMS as i64)]).await.expect("streams");
+    let admin = database.admin().await;
+    admin.execute(sql, &[&(STREAMS as i64)]).await.expect("streams");
+    let keys = "insert into engine.tenant_keys (tenant_id, number, wrapped, installation_key)
+                  select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 1, '', 'none' from generate_series(1, 2) n;
+                insert into engine.subject_keys (tenant_id, subject_id, wrapped, tenant_key)
+                  select tenant_id, stream_id, decode(repeat('ab', 72), 'hex'), 1 from engine.streams
+                   where tenant_id = '00000000-0000-4000-8000-000000000002'";
+    admin.batch_execute(keys).await.expect("keys");
 }
 
 /// Transactions a second.

@@ -36,10 +36,25 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Sequencer,
     },
-    /// Look at events.
+    /// Look after the keys under which personal data in events is sealed.
+    Keys {
+        #[command(subcommand)]
+        action: Keys,
+    },
+    /// Look after erasures.
+    Erasures {
+        #[command(subcommand)]
+        action: Erasures,
+    },
+    /// Look at events, or publish them again.
     Events {
         #[command(subcommand)]
         action: Events,
+    },
+    /// Look after those who read the log: relay, read models.
+    Subscriptions {
+        #[command(subcommand)]
+        action: Subscriptions,
     },
     /// Sign a token with the configured key and print it.
     Token(Token),
@@ -74,6 +89,29 @@ pub(crate) enum Sequencer {
     Status,
 }
 
+#[derive(Subcommand, Clone, Copy)]
+pub(crate) enum Keys {
+    /// Give every organization a new key, and wrap the keys of its people with it; events are not touched, and commands go on.
+    /// Called again after a failure, it finishes what was begun.
+    Rotate {
+        /// Wrap the keys of organizations with the first of encryption_keys instead, so that the others can be taken out.
+        #[arg(long)]
+        installation: bool,
+    },
+    /// Count the keys, and tell which of encryption_keys are in use.
+    Status,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Erasures {
+    /// Erase again who was erased, after the database was restored from an older copy.
+    Reapply {
+        /// The journal; by default the configured one.
+        #[arg(long, value_name = "FILE")]
+        journal: Option<PathBuf>,
+    },
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Events {
     /// Print events as CloudEvents, a line of JSON each, and follow.
@@ -87,6 +125,63 @@ pub(crate) enum Events {
         /// Stop at the end instead of waiting for more.
         #[arg(long)]
         no_follow: bool,
+    },
+    /// Publish a range of events again, in order, to one queue. The messages have a header `replayed`. Says how far it has
+    /// come, also when it fails, so that it can go on from there.
+    Replay(Replay),
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    /// The first position.
+    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(crate) from: i64,
+    /// The last position; where the log ends earlier, its end.
+    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(crate) to: i64,
+    /// Only this organization's.
+    #[arg(long, value_name = "UUID")]
+    pub(crate) organization: Option<Uuid>,
+    /// Only events of this type, such as contact.created.
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) r#type: Option<String>,
+    /// The queue. Made as a durable quorum queue when it is missing; nothing else gets the messages.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: String,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Subscriptions {
+    /// List subscriptions: how far each partition has come, whether a worker holds it, and how many streams are parked.
+    List,
+    /// List the streams that were set aside, and why.
+    Parked {
+        /// Only this subscription's.
+        subscription: Option<String>,
+    },
+    /// Make every worker let go of a subscription.
+    Pause {
+        /// Its name: crm.contacts.
+        subscription: String,
+    },
+    /// Let workers take a paused subscription up again.
+    Resume {
+        /// Its name.
+        subscription: String,
+    },
+    /// Have parked streams tried again, from the first event that was not handled.
+    Replay {
+        /// Its name.
+        subscription: String,
+        /// Only this stream.
+        #[arg(long, value_name = "UUID")]
+        stream: Option<Uuid>,
+    },
+    /// Build a read model anew beside the live one, put it in its place, and wait for that. Workers do it, and go on when
+    /// this command is interrupted.
+    Rebuild {
+        /// Its name.
+        subscription: String,
     },
 }
 

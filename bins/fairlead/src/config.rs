@@ -1,7 +1,15 @@
 //! Settings: from the environment (`FAIRLEAD_…`), then from `fairlead.toml`, then defaults.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
+use fairlead_http::Rate;
+use fairlead_postgres::InstallationKeys;
+use fairlead_telemetry::LogFormat;
 use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
@@ -21,8 +29,23 @@ pub(crate) struct Config {
     organization_id: Option<Uuid>,
     token_secret: Option<SecretString>,
     secret_key: Option<SecretString>,
+    #[serde(default, deserialize_with = "keys")]
+    encryption_keys: Option<InstallationKeys>,
+    #[serde(default = "defaults::erasure_journal")]
+    pub(crate) erasure_journal: PathBuf,
     #[serde(default = "defaults::http_address", deserialize_with = "parsed")]
     pub(crate) http_address: SocketAddr,
+    #[serde(default, deserialize_with = "parsed_if_given")]
+    pub(crate) operations_address: Option<SocketAddr>,
+    #[serde(default = "defaults::sequencing_limit_seconds", deserialize_with = "parsed")]
+    pub(crate) sequencing_limit_seconds: u32,
+    #[serde(default = "defaults::handling_limit_seconds", deserialize_with = "parsed")]
+    pub(crate) handling_limit_seconds: u32,
+    pub(crate) otlp_endpoint: Option<String>,
+    #[serde(default = "defaults::service_name")]
+    pub(crate) service_name: String,
+    #[serde(default = "defaults::trace_ratio", deserialize_with = "parsed")]
+    pub(crate) trace_ratio: f64,
     #[serde(default = "defaults::issuer")]
     pub(crate) token_issuer: String,
     #[serde(default = "defaults::audience")]
@@ -33,6 +56,16 @@ pub(crate) struct Config {
     pub(crate) max_body_bytes: usize,
     #[serde(default = "defaults::database_connections", deserialize_with = "parsed")]
     pub(crate) database_connections: usize,
+    #[serde(default = "defaults::rate_limit_per_organization", deserialize_with = "parsed")]
+    pub(crate) rate_limit_per_organization: Rate,
+    #[serde(default = "defaults::rate_limit_per_key", deserialize_with = "parsed")]
+    pub(crate) rate_limit_per_key: Rate,
+    #[serde(default = "defaults::event_streams", deserialize_with = "parsed")]
+    pub(crate) event_streams: usize,
+    #[serde(default = "defaults::event_streams_per_organization", deserialize_with = "parsed")]
+    pub(crate) event_streams_per_organization: usize,
+    #[serde(default = "defaults::partitions", deserialize_with = "parsed")]
+    pub(crate) partitions: u8,
     #[serde(default = "defaults::idempotency_days", deserialize_with = "parsed")]
     pub(crate) idempotency_days: u16,
     #[serde(default = "defaults::shutdown_seconds", deserialize_with = "parsed")]
@@ -44,10 +77,30 @@ pub(crate) struct Config {
 }
 
 mod defaults {
-    use std::net::{Ipv4Addr, SocketAddr};
+    use std::{
+        net::{Ipv4Addr, SocketAddr},
+        path::PathBuf,
+    };
+
+    use fairlead_http::Rate;
 
     pub(super) fn http_address() -> SocketAddr {
         (Ipv4Addr::LOCALHOST, 8080).into()
+    }
+    pub(super) fn sequencing_limit_seconds() -> u32 {
+        10
+    }
+    pub(super) fn handling_limit_seconds() -> u32 {
+        60
+    }
+    pub(super) fn service_name() -> String {
+        "fairlead".to_owned()
+    }
+    pub(super) fn trace_ratio() -> f64 {
+        1.0
+    }
+    pub(super) fn erasure_journal() -> PathBuf {
+        "erasures.jsonl".into()
     }
     pub(super) fn issuer() -> String {
         "fairlead".to_owned()
@@ -61,6 +114,21 @@ mod defaults {
     pub(super) fn database_connections() -> usize {
         16
     }
+    pub(super) fn rate_limit_per_organization() -> Rate {
+        Rate { per_second: 20_000, burst: 20_000 }
+    }
+    pub(super) fn rate_limit_per_key() -> Rate {
+        Rate { per_second: 10_000, burst: 10_000 }
+    }
+    pub(super) fn event_streams() -> usize {
+        10_000
+    }
+    pub(super) fn event_streams_per_organization() -> usize {
+        1_000
+    }
+    pub(super) fn partitions() -> u8 {
+        4
+    }
     pub(super) fn idempotency_days() -> u16 {
         7
     }
@@ -70,17 +138,6 @@ mod defaults {
     pub(super) fn log_filter() -> String {
         "info,sqlx=warn,actix_server=warn,sea_orm_migration=warn,actix_http=off,lapin=off".to_owned()
     }
-}
-
-/// How the log is written.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
-    /// For people.
-    #[default]
-    Human,
-    /// A line of JSON an event, for collectors.
-    Json,
 }
 
 /// A setting is wrong or missing. Says which, and never its value.
@@ -155,6 +212,12 @@ impl Config {
         if self.database_connections == 0 {
             return Err(ConfigError::Useless { key: "database_connections", problem: "it must be 1 at least" });
         }
+        if !(0.0..=1.0).contains(&self.trace_ratio) {
+            return Err(ConfigError::Useless { key: "trace_ratio", problem: "it must be between 0 and 1" });
+        }
+        if !(1..=64).contains(&self.partitions) {
+            return Err(ConfigError::Useless { key: "partitions", problem: "it must be from 1 to 64" });
+        }
         if self.idempotency_days == 0 {
             return Err(ConfigError::Useless { key: "idempotency_days", problem: "it must be 1 at least" });
         }
@@ -189,6 +252,11 @@ impl Config {
     /// The key that signs tokens.
     pub(crate) fn token_secret(&self) -> Result<&SecretString, ConfigError> {
         required("token_secret", self.token_secret.as_ref())
+    }
+
+    /// The keys that wrap the keys of organizations.
+    pub(crate) fn encryption_keys(&self) -> Result<InstallationKeys, ConfigError> {
+        required("encryption_keys", self.encryption_keys.clone())
     }
 
     /// The installation's secret.
@@ -226,14 +294,21 @@ fn parsed<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<T, D
     #[serde(untagged)]
     enum Form {
         Number(u64),
+        Fraction(f64),
         Text(String),
     }
     let text = match Form::deserialize(deserializer) {
         Ok(Form::Number(number)) => number.to_string(),
+        Ok(Form::Fraction(number)) => number.to_string(),
         Ok(Form::Text(text)) => text,
         Err(_) => return Err(D::Error::custom("expected a number or a text")),
     };
     text.trim().parse().map_err(|_| D::Error::custom("it can't be read or is out of range"))
+}
+
+/// The same where it may be missing.
+fn parsed_if_given<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
+    parsed(deserializer).map(Some)
 }
 
 /// Several values: an array, or text with commas between them.
@@ -248,6 +323,11 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
         Form::Array(values) => values,
         Form::Text(text) => text.split(',').map(|value| value.trim().to_owned()).filter(|v| !v.is_empty()).collect(),
     })
+}
+
+/// Named keys, as an array or with commas between them.
+fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<InstallationKeys>, D::Error> {
+    list(deserializer)?.join(",").parse().map(Some).map_err(D::Error::custom)
 }
 
 #[cfg(test)]
@@ -275,6 +355,10 @@ mod tests {
             ("FAIRLEAD_ORGANIZATION_ID", "hunter2", "FAIRLEAD_ORGANIZATION_ID"),
             ("FAIRLEAD_LOG_FORMAT", "hunter2", "FAIRLEAD_LOG_FORMAT"),
             ("FAIRLEAD_SHUTDOWN_SECONDS", "70000", "FAIRLEAD_SHUTDOWN_SECONDS"),
+            ("FAIRLEAD_OPERATIONS_ADDRESS", "hunter2", "FAIRLEAD_OPERATIONS_ADDRESS"),
+            ("FAIRLEAD_TRACE_RATIO", "1.5", "trace_ratio"),
+            ("FAIRLEAD_TRACE_RATIO", "NaN", "trace_ratio"),
+            ("FAIRLEAD_ENCRYPTION_KEYS", "hunter2", "FAIRLEAD_ENCRYPTION_KEYS"),
             ("FAIRLEAD_TYPO", "hunter2", "FAIRLEAD_TYPO"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();

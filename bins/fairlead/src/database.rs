@@ -17,13 +17,15 @@ use crate::{
 /// The database for requests, not connected yet.
 pub(crate) fn app(config: &Config) -> Result<Databases, Failure> {
     let url = config.app_database_url()?.expose_secret();
-    app_databases(url, config.database_connections).map_err(|error| format!("app_database_url: {error}").into())
+    let databases = app_databases(url, config.database_connections);
+    Ok(databases.map_err(|error| format!("app_database_url: {error}"))?.with_keys(config.encryption_keys()?))
 }
 
 /// The database for the engine, with up to that many pooled connections, not connected yet.
 pub(crate) fn engine(config: &Config, connections: usize) -> Result<Databases, Failure> {
     let url = config.engine_database_url()?.expose_secret();
-    engine_databases(url, connections).map_err(|error| format!("engine_database_url: {error}").into())
+    let databases = engine_databases(url, connections);
+    Ok(databases.map_err(|error| format!("engine_database_url: {error}"))?.with_keys(config.encryption_keys()?))
 }
 
 /// The database for the engine, where its tables are.

@@ -3,14 +3,17 @@
 use fairlead_postgres::{Listener, PostgresLog};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Failure, cli::Events, config::Config, database, documents::say, serve::interrupted};
+use crate::{Failure, cli::Events, config::Config, database, documents::say, replay, serve::interrupted};
 
 /// How many events are read at a time.
 const BATCH: u32 = 500;
 
 /// Prints events, a line each.
 pub(crate) async fn run(config: &Config, action: Events) -> Result<(), Failure> {
-    let Events::Tail { after, organization, no_follow } = action;
+    let (after, organization, no_follow) = match action {
+        Events::Tail { after, organization, no_follow } => (after, organization, no_follow),
+        Events::Replay(range) => return replay::run(config, range).await,
+    };
     let databases = database::checked_engine(config).await?;
     let (listener, wakeups) = Listener::new(databases.clone());
     let stop = CancellationToken::new();

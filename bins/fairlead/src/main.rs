@@ -5,18 +5,23 @@ mod config;
 mod database;
 mod documents;
 mod events;
+mod operations;
+mod privacy;
+mod replay;
 mod serve;
+mod subscriptions;
 mod token;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
+use fairlead_telemetry::{Telemetry, TraceSettings, start};
 use rustls::crypto::ring;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     cli::{Cli, Command},
-    config::{Config, LogFormat},
+    config::Config,
+    serve::Roles,
 };
 
 /// What ends the program: a sentence for the operator, with its causes.
@@ -57,27 +62,42 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         _ => {}
     }
     let config = Config::load(cli.config.as_deref())?;
-    log_to_stderr(&config)?;
+    let roles = match cli.command {
+        Command::Api => Some(Roles { api: true, worker: false }),
+        Command::Worker => Some(Roles { api: false, worker: true }),
+        Command::Dev => Some(Roles { api: true, worker: true }),
+        _ => None,
+    };
+    let telemetry = watch(&config, roles.is_some())?;
+    if let Some(roles) = roles {
+        let outcome = serve::run(&config, roles, telemetry.meters.clone()).await;
+        telemetry.stop().await;
+        return outcome;
+    }
     match cli.command {
-        Command::Api => serve::run(&config, serve::Roles { api: true, worker: false }).await,
-        Command::Worker => serve::run(&config, serve::Roles { api: false, worker: true }).await,
-        Command::Dev => serve::run(&config, serve::Roles { api: true, worker: true }).await,
         Command::Migrate { action } => database::migrate(&config, action).await,
         Command::Sequencer { action } => database::sequencer(&config, action).await,
+        Command::Keys { action } => privacy::keys(&config, action).await,
+        Command::Erasures { action } => privacy::erasures(&config, action).await,
         Command::Events { action } => events::run(&config, action).await,
+        Command::Subscriptions { action } => subscriptions::run(&config, action).await,
         Command::Token(grant) => token::print(&config, grant),
-        Command::Openapi | Command::HelpMarkdown => Ok(()),
+        // Served above.
+        Command::Api | Command::Worker | Command::Dev | Command::Openapi | Command::HelpMarkdown => Ok(()),
     }
 }
 
-fn log_to_stderr(config: &Config) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&config.log_filter).map_err(|error| format!("log_filter is wrong: {error}"))?;
-    // lapin logs returned messages whole, and they hold personal data.
-    let filter = filter.add_directive("lapin::returned_messages=off".parse()?);
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Human => subscriber.compact().with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
-    }
-    Ok(())
+/// Starts logging; for a process that goes on, metrics and traces too where they are asked for.
+fn watch(config: &Config, goes_on: bool) -> Result<Telemetry, Failure> {
+    let traces = config.otlp_endpoint.clone().filter(|_| goes_on);
+    Ok(start(fairlead_telemetry::Settings {
+        log_filter: &config.log_filter,
+        log_format: config.log_format,
+        metrics: goes_on && config.operations_address.is_some(),
+        traces: traces.map(|endpoint| TraceSettings {
+            endpoint,
+            service: config.service_name.clone(),
+            ratio: config.trace_ratio,
+        }),
+    })?)
 }

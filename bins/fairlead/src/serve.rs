@@ -2,13 +2,14 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use fairlead_application::{App, health::HealthCheck, list::Lists, ports::System};
-use fairlead_http::{Parts, ServerError, Settings, server};
+use fairlead_application::{App, crm::Timelines, health::HealthCheck, history::History, list::Lists, ports::System};
+use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
-    ContactList, Databases, Listener, Maintenance, Nudge, Nudger, PostgresHealth, PostgresLog, PostgresStore,
-    Projector, ReadModel, Sequencer,
+    ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance, Nudge, Nudger, Observer,
+    PostgresHealth, PostgresStore, PostgresSubscriptions, PostgresTail, Projections, ReadModel, Sequencer, Wakeups,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
+use fairlead_telemetry::Meters;
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretSlice};
 use tokio::{
@@ -17,9 +18,9 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::{Failure, causes, config::Config, database, token};
+use crate::{Failure, causes, config::Config, database, operations::Port, token};
 
 /// What a process does.
 #[derive(Debug, Clone, Copy)]
@@ -31,13 +32,13 @@ pub(crate) struct Roles {
 }
 
 /// A part that runs until it is told to stop.
-struct Part {
+pub(crate) struct Part {
     name: &'static str,
     run: Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>,
 }
 
 impl Part {
-    fn new<F: Future<Output = ()> + Send + 'static>(
+    pub(crate) fn new<F: Future<Output = ()> + Send + 'static>(
         name: &'static str,
         run: impl FnOnce(CancellationToken) -> F + Send + 'static,
     ) -> Self {
@@ -46,26 +47,44 @@ impl Part {
 }
 
 /// Runs until a signal, or until a part fails; then lets everything finish what it is at.
-pub(crate) async fn run(config: &Config, roles: Roles) -> Result<(), Failure> {
+pub(crate) async fn run(config: &Config, roles: Roles, meters: Option<Meters>) -> Result<(), Failure> {
     // Every setting is read before anything is asked to connect.
-    let (mut parts, mut checks) = (Vec::new(), Vec::new());
+    let (mut parts, mut health) = (Vec::new(), Health::default());
+    // The API too follows the log above the policies, for those who listen to events.
+    let engine = database::engine(config, 5)?;
+    let mut databases = vec![("engine_database_url", engine.clone())];
+    let (listener, wakeups) = Listener::new(engine.clone());
+    parts.push(Part::new("listener", |stop| listener.run(stop)));
     if roles.worker {
-        let databases = database::engine(config, 4)?;
-        checks.push(("engine_database_url", databases.clone()));
-        parts.extend(worker(config, databases)?);
+        health.of_worker(config, &engine)?;
+        parts.extend(worker(config, engine.clone(), wakeups.clone())?);
     }
     if roles.api {
-        let databases = database::app(config)?;
-        checks.push(("app_database_url", databases.clone()));
-        parts.extend(api(config, databases)?);
+        let app = database::app(config)?;
+        let nudge = Arc::new(Nudge::default());
+        health.of_api(config, &app, &nudge)?;
+        let tail = PostgresTail::new(engine, wakeups);
+        parts.extend(api(config, app.clone(), nudge, tail, health.checks.clone())?);
+        databases.insert(0, ("app_database_url", app));
     }
-    for (key, databases) in checks {
+    for (key, databases) in &databases {
         databases.check().await.map_err(|error| format!("{key}: {error}"))?;
     }
+    let port = match (config.operations_address, meters) {
+        (Some(address), Some(meters)) => {
+            // In a process that is both, the engine sees more.
+            parts.extend(
+                health.observers.into_iter().take(1).map(|observer| Part::new("observer", |stop| observer.run(stop))),
+            );
+            let databases = databases.into_iter().map(|(_, databases)| databases).collect();
+            Some(Port::open(address, health.checks, meters, databases)?)
+        }
+        _ => None,
+    };
     let stop = CancellationToken::new();
     let mut running = JoinSet::new();
     for Part { name, run } in parts {
-        let part = run(stop.clone());
+        let part = run(stop.clone()).instrument(info_span!("part", part = name));
         running.spawn(async move {
             part.await;
             name
@@ -95,34 +114,83 @@ pub(crate) async fn run(config: &Config, roles: Roles) -> Result<(), Failure> {
         },
         () = interrupted() => warn!("not waiting any longer"),
     }
+    // Until the end it tells how the process is.
+    if let Some(port) = port {
+        port.close().await;
+    }
     info!("stopped");
     failure.map_or(Ok(()), |failure| Err(failure.into()))
 }
 
-fn worker(config: &Config, databases: Databases) -> Result<Vec<Part>, Failure> {
-    let (listener, wakeups) = Listener::new(databases.clone());
-    let log = PostgresLog::new(databases.clone(), wakeups.clone());
+/// How the process's parts are asked whether they work.
+#[derive(Default)]
+struct Health {
+    checks: Vec<Arc<dyn HealthCheck>>,
+    observers: Vec<Arc<Observer>>,
+}
+
+impl Health {
+    fn of_worker(&mut self, config: &Config, engine: &Databases) -> Result<(), Failure> {
+        self.add(config, engine, Observer::of_all(engine.clone(), limits(config)))
+    }
+
+    fn of_api(&mut self, config: &Config, app: &Databases, nudge: &Arc<Nudge>) -> Result<(), Failure> {
+        self.add(config, app, Observer::of_own(app.clone(), limits(config), nudge.clone()))
+    }
+
+    fn add(&mut self, config: &Config, databases: &Databases, observer: Observer) -> Result<(), Failure> {
+        let observer = Arc::new(observer);
+        if self.checks.is_empty() {
+            self.checks.push(Arc::new(BrokerHealth::new(amqp_url(config)?)));
+        }
+        self.checks.push(Arc::new(PostgresHealth(databases.clone())));
+        self.checks.push(observer.clone());
+        self.observers.push(observer);
+        Ok(())
+    }
+}
+
+/// When something counts as stuck.
+fn limits(config: &Config) -> Limits {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    Limits { sequencing: seconds(config.sequencing_limit_seconds), handling: seconds(config.handling_limit_seconds) }
+}
+
+fn worker(config: &Config, databases: Databases, wakeups: Wakeups) -> Result<Vec<Part>, Failure> {
+    let (subscriptions, keeper) =
+        PostgresSubscriptions::new(databases.clone(), wakeups.clone(), config.partitions.into());
     let sequencer = Sequencer::new(databases.clone(), wakeups);
-    let relay = Relay::new(Arc::new(log.clone()), amqp_url(config)?);
-    let contacts = Projector::<ContactList>::new(log);
+    let relay = Relay::new(Arc::new(subscriptions.clone()), amqp_url(config)?);
+    let journal = ErasureJournal::new(subscriptions.clone(), &config.erasure_journal);
+    let projections = Projections::new(subscriptions);
     let maintenance = Maintenance::new(databases, config.idempotency_days);
     Ok(vec![
-        Part::new("listener", |stop| listener.run(stop)),
+        Part::new("keeper of subscriptions", |stop| keeper.run(stop)),
         Part::new("sequencer", |stop| sequencer.run(stop)),
         Part::new("relay", |stop| relay.run(stop)),
-        Part::new("projection of contacts", |stop| contacts.run(stop)),
+        Part::new("projections", |stop| projections.run(stop)),
+        Part::new("erasure journal", |stop| journal.run(stop)),
         Part::new("maintenance", |stop| maintenance.run(stop)),
     ])
 }
 
-fn api(config: &Config, databases: Databases) -> Result<Vec<Part>, Failure> {
-    let nudge = Arc::new(Nudge::default());
-    let store = PostgresStore::new(databases.clone(), nudge.clone());
-    let health: Vec<Arc<dyn HealthCheck>> =
-        vec![Arc::new(PostgresHealth(databases.clone())), Arc::new(BrokerHealth::new(amqp_url(config)?))];
+fn api(
+    config: &Config,
+    databases: Databases,
+    nudge: Arc<Nudge>,
+    tail: PostgresTail,
+    health: Vec<Arc<dyn HealthCheck>>,
+) -> Result<Vec<Part>, Failure> {
+    let store = Arc::new(PostgresStore::new(databases.clone(), nudge.clone()));
+    let limits =
+        LiveLimits { streams: config.event_streams, streams_per_organization: config.event_streams_per_organization };
+    let (live, reader) = Live::new(Box::new(tail), limits);
     let parts = Parts {
-        app: App::new(Arc::new(store), Arc::new(System), Arc::new(System)),
+        app: App::new(store.clone(), Arc::new(System), Arc::new(System)),
         contacts: Lists::new(Arc::new(ReadModel::<ContactList>::new(databases.clone()))),
+        history: History::new(store),
+        live,
+        timelines: Timelines::new(Arc::new(ContactTimeline::new(databases.clone()))),
         health,
         clock: Arc::new(System),
     };
@@ -131,6 +199,8 @@ fn api(config: &Config, databases: Databases) -> Result<Vec<Part>, Failure> {
         cors_origins: config.cors_origins.clone(),
         max_body_bytes: config.max_body_bytes,
         token: token::settings(config)?,
+        rate_per_organization: config.rate_limit_per_organization,
+        rate_per_key: config.rate_limit_per_key,
         secret: SecretSlice::from(config.secret_key()?.expose_secret().as_bytes().to_vec()),
         shutdown_timeout: Duration::from_secs(config.shutdown_seconds.into()),
     };
@@ -157,7 +227,9 @@ fn api(config: &Config, databases: Databases) -> Result<Vec<Part>, Failure> {
         }
         served.cancel();
     };
-    Ok(vec![Part::new("nudger", nudge), Part::new("server", serve)])
+    // Its end ends the streams, for which the server would wait.
+    let follow = |stop| reader.run(stop);
+    Ok(vec![Part::new("nudger", nudge), Part::new("live events", follow), Part::new("server", serve)])
 }
 
 /// The broker's URL, read.

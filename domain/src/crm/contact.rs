@@ -6,6 +6,7 @@ mod story;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::{
     ids::{ContactId, ProjectId, UserId},
@@ -27,6 +28,9 @@ pub struct Contact {
     /// Softly deleted: kept, but out of sight, and its e-mail free for others.
     #[serde(default)]
     pub deleted: bool,
+    /// Erased: nothing personal is left, and nothing can be added. Counts as deleted, for good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
 }
 
 /// What is known about a person.
@@ -49,8 +53,8 @@ pub struct ContactProfile {
     /// The workspace to which the contact belongs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<ProjectId>,
-    /// Labels, each once.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    /// Labels, each once. Personal, since a label can say anything about the person.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "crate::kernel::personal_or_default")]
     pub tags: BTreeSet<Tag>,
     /// What the company wishes to note beyond the fields above. All of it counts as personal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -72,6 +76,8 @@ pub enum ContactCommand {
     Delete,
     /// Bring back what was deleted.
     Restore,
+    /// Erase everything personal, for good.
+    Erase,
 }
 
 /// A change of attributes, in the sense of JSON merge patch (RFC 7396).
@@ -125,18 +131,27 @@ pub enum ContactEvent {
     /// A custom attribute was removed.
     #[serde(rename = "contact.attribute_removed")]
     AttributeRemoved { key: AttributeKey },
-    /// A label was put on.
+    /// Labels were put on. Until version 2 an event held one.
     #[serde(rename = "contact.tagged")]
-    Tagged { tag: Tag },
-    /// A label was taken off.
+    Tagged {
+        #[serde(with = "crate::kernel::personal_or_default")]
+        tags: BTreeSet<Tag>,
+    },
+    /// Labels were taken off. Until version 2 an event held one.
     #[serde(rename = "contact.untagged")]
-    Untagged { tag: Tag },
+    Untagged {
+        #[serde(with = "crate::kernel::personal_or_default")]
+        tags: BTreeSet<Tag>,
+    },
     /// The contact was deleted softly.
     #[serde(rename = "contact.deleted")]
     Deleted {},
     /// The contact was brought back.
     #[serde(rename = "contact.restored")]
     Restored {},
+    /// Everything personal was erased.
+    #[serde(rename = "contact.erased")]
+    Erased {},
 }
 
 /// Why a command on a contact is refused.
@@ -151,6 +166,9 @@ pub enum ContactError {
     /// It was deleted; only restoring is possible.
     #[error("the contact is deleted; restore it first")]
     Deleted,
+    /// It was erased; nothing brings it back.
+    #[error("the contact was erased, for good")]
+    Erased,
     /// More labels than a contact can carry.
     #[error("a contact carries {MAX_TAGS} tags at most")]
     TooManyTags,
@@ -163,7 +181,7 @@ impl DomainError for ContactError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound => ErrorKind::NotFound,
-            Self::AlreadyExists | Self::Deleted => ErrorKind::Conflict,
+            Self::AlreadyExists | Self::Deleted | Self::Erased => ErrorKind::Conflict,
             Self::TooManyTags | Self::TooManyAttributes => ErrorKind::Invalid,
         }
     }
@@ -173,6 +191,7 @@ impl DomainError for ContactError {
             Self::NotFound => "contact.not_found",
             Self::AlreadyExists => "contact.already_exists",
             Self::Deleted => "contact.deleted",
+            Self::Erased => "contact.erased",
             Self::TooManyTags => "contact.too_many_tags",
             Self::TooManyAttributes => "contact.too_many_attributes",
         }
@@ -182,23 +201,27 @@ impl DomainError for ContactError {
 impl Aggregate for Contact {
     const CONTEXT: &'static str = "crm";
     const TYPE: &'static str = "contact";
+    const PLURAL: &'static str = "contacts";
     type Id = ContactId;
     type Command = ContactCommand;
     type Event = ContactEvent;
     type Error = ContactError;
 
     fn decide(state: Option<&Self>, command: ContactCommand) -> Result<Vec<ContactEvent>, ContactError> {
-        use ContactCommand::{Change, Create, Delete, Restore, Tag, Untag};
+        use ContactCommand::{Change, Create, Delete, Erase, Restore, Tag, Untag};
         match (state, command) {
             (None, Create(profile)) => profile.checked().map(|profile| vec![ContactEvent::Created(profile)]),
             (None, _) => Err(ContactError::NotFound),
             (Some(_), Create(_)) => Err(ContactError::AlreadyExists),
+            (Some(contact), Delete | Erase) if contact.erased => Ok(vec![]),
+            (Some(contact), _) if contact.erased => Err(ContactError::Erased),
+            (Some(_), Erase) => Ok(vec![ContactEvent::Erased {}]),
             (Some(contact), Delete) if contact.deleted => Ok(vec![]),
             (Some(contact), Restore) if contact.deleted => Ok(vec![ContactEvent::Restored {}]),
             (Some(contact), _) if contact.deleted => Err(ContactError::Deleted),
             (Some(contact), Change(change)) => contact.profile.changes(*change),
             (Some(contact), Tag(tags)) => contact.profile.tagged(tags),
-            (Some(contact), Untag(tags)) => Ok(contact.profile.untagged(tags)),
+            (Some(contact), Untag(tags)) => Ok(contact.profile.untagged(tags).into_iter().collect()),
             (Some(_), Delete) => Ok(vec![ContactEvent::Deleted {}]),
             (Some(_), Restore) => Ok(vec![]),
         }
@@ -206,7 +229,9 @@ impl Aggregate for Contact {
 
     fn init(event: &ContactEvent) -> Option<Self> {
         match event {
-            ContactEvent::Created(profile) => Some(Self { profile: (**profile).clone(), deleted: false }),
+            ContactEvent::Created(profile) => {
+                Some(Self { profile: (**profile).clone(), deleted: false, erased: false })
+            }
             _ => None,
         }
     }
@@ -223,10 +248,25 @@ impl Aggregate for Contact {
             ContactEvent::ProjectChanged { project_id } => profile.project_id = project_id,
             ContactEvent::AttributeSet { key, value } => drop(profile.attributes.insert(key, value)),
             ContactEvent::AttributeRemoved { key } => drop(profile.attributes.remove(&key)),
-            ContactEvent::Tagged { tag } => drop(profile.tags.insert(tag)),
-            ContactEvent::Untagged { tag } => drop(profile.tags.remove(&tag)),
+            ContactEvent::Tagged { tags } => profile.tags.extend(tags),
+            ContactEvent::Untagged { tags } => profile.tags.retain(|tag| !tags.contains(tag)),
             ContactEvent::Deleted {} => self.deleted = true,
             ContactEvent::Restored {} => self.deleted = false,
+            ContactEvent::Erased {} => {
+                profile.erase();
+                self.erased = true;
+            }
+        }
+    }
+
+    fn schema_version(event_type: &str) -> i16 {
+        if matches!(event_type, "contact.tagged" | "contact.untagged") { 2 } else { 1 }
+    }
+
+    fn upcast(event_type: &str, schema_version: i16, mut data: Value) -> Value {
+        match (event_type, schema_version) {
+            ("contact.tagged" | "contact.untagged", 1) => json!({ "tags": [data["tag"].take()] }),
+            _ => data,
         }
     }
 
@@ -236,7 +276,15 @@ impl Aggregate for Contact {
     }
 
     fn is_deleted(&self) -> bool {
-        self.deleted
+        self.deleted || self.erased
+    }
+
+    fn is_erased(&self) -> bool {
+        self.erased
+    }
+
+    fn erasure() -> Option<ContactCommand> {
+        Some(ContactCommand::Erase)
     }
 }
 
@@ -253,6 +301,21 @@ impl ContactProfile {
             tags: BTreeSet::new(),
             attributes: BTreeMap::new(),
         }
+    }
+
+    /// Leaves what is about the company: who looked after the person, and in which workspace.
+    fn erase(&mut self) {
+        let Self { owner_id, project_id, .. } = *self;
+        *self = Self {
+            name: Personal::Erased,
+            email: None,
+            phone: None,
+            address: None,
+            owner_id,
+            project_id,
+            tags: BTreeSet::new(),
+            attributes: BTreeMap::new(),
+        };
     }
 
     fn checked(self: Box<Self>) -> Result<Box<Self>, ContactError> {
@@ -296,15 +359,15 @@ impl ContactProfile {
     }
 
     fn tagged(&self, tags: BTreeSet<Tag>) -> Result<Vec<ContactEvent>, ContactError> {
-        let new: Vec<_> = tags.into_iter().filter(|tag| !self.tags.contains(tag)).collect();
-        if self.tags.len() + new.len() > MAX_TAGS {
+        let tags: BTreeSet<_> = tags.into_iter().filter(|tag| !self.tags.contains(tag)).collect();
+        if self.tags.len() + tags.len() > MAX_TAGS {
             return Err(ContactError::TooManyTags);
         }
-        Ok(new.into_iter().map(|tag| ContactEvent::Tagged { tag }).collect())
+        Ok(if tags.is_empty() { vec![] } else { vec![ContactEvent::Tagged { tags }] })
     }
 
-    fn untagged(&self, tags: BTreeSet<Tag>) -> Vec<ContactEvent> {
-        let present = tags.into_iter().filter(|tag| self.tags.contains(tag));
-        present.map(|tag| ContactEvent::Untagged { tag }).collect()
+    fn untagged(&self, tags: BTreeSet<Tag>) -> Option<ContactEvent> {
+        let tags: BTreeSet<_> = tags.into_iter().filter(|tag| self.tags.contains(tag)).collect();
+        (!tags.is_empty()).then_some(ContactEvent::Untagged { tags })
     }
 }

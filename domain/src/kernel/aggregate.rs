@@ -16,6 +16,8 @@ pub trait Aggregate: Sized + Clone + Debug + PartialEq + Serialize + Deserialize
     const CONTEXT: &'static str;
     /// The aggregate's name, first part of its events' names: `contact`.
     const TYPE: &'static str;
+    /// The name of many: in paths (`/v1/contacts`), and before the colon in permissions (`contacts:read`).
+    const PLURAL: &'static str;
     /// The shape of the stored state. Raise it, and states stored under an older number are folded anew from events.
     const STATE_VERSION: i16 = 1;
 
@@ -59,6 +61,17 @@ pub trait Aggregate: Sized + Clone + Debug + PartialEq + Serialize + Deserialize
     /// Whether the state is softly deleted: its keys are released until a restoration claims them again.
     fn is_deleted(&self) -> bool {
         false
+    }
+
+    /// Whether the person to whom the stream belongs was erased: the key under which the personal data in events is
+    /// sealed is destroyed together with the event that makes it so. There is no way back.
+    fn is_erased(&self) -> bool {
+        false
+    }
+
+    /// The command that erases the person to whom the stream belongs, if it belongs to one.
+    fn erasure() -> Option<Self::Command> {
+        None
     }
 }
 

@@ -3,7 +3,8 @@
 use std::error::Error;
 
 /// The class of a refusal. Each adapter translates it once (HTTP to a status). Aggregates use the first three.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// A value breaks a rule, whatever the state.
     Invalid,
@@ -21,6 +22,8 @@ pub enum ErrorKind {
     Stale,
     /// More bytes than are taken.
     TooLarge,
+    /// More than the caller may ask for in this time; waiting helps.
+    TooMany,
     /// A part is down or late; trying again later helps.
     Unavailable,
     /// A fault of ours.

@@ -10,4 +10,4 @@ pub mod testing;
 pub use aggregate::{Aggregate, UniqueKey, fold};
 pub use error::{DomainError, ErrorKind, Invalid};
 pub use patch::Patch;
-pub use personal::Personal;
+pub use personal::{MARK, MARK_SUBJECT, Personal, PersonalOf, marked, personal_or_default};

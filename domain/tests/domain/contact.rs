@@ -3,16 +3,20 @@
 use fairlead_domain::{
     crm::{
         Contact, ContactChange,
-        ContactCommand::{self, Delete, Restore, Tag, Untag},
+        ContactCommand::{self, Delete, Erase, Restore, Tag, Untag},
         ContactError,
-        ContactEvent::{AddressChanged, Created, EmailChanged, OwnerChanged, PhoneChanged, ProjectChanged, Renamed},
+        ContactEvent::{
+            self, AddressChanged, Created, EmailChanged, OwnerChanged, PhoneChanged, ProjectChanged, Renamed, Tagged,
+            Untagged,
+        },
+        ContactProfile,
     },
-    kernel::{Aggregate, DomainError, ErrorKind, Patch, UniqueKey, testing::given},
+    kernel::{Aggregate, DomainError, ErrorKind, Patch, Personal, UniqueKey, testing::given},
 };
 
 use crate::samples::{
-    address, change, complete, create, created, created_complete, deleted, email, email_erased, id, many_tags, name,
-    named, phone, restored, tag, tagged, tags, untagged,
+    address, change, complete, create, created, created_complete, deleted, email, email_erased, erased, id, many_tags,
+    name, named, phone, restored, tag, tagged, tags, untagged,
 };
 
 /// One of each command, such that it would change a living contact.
@@ -24,6 +28,7 @@ fn everything_but_creation() -> Vec<(&'static str, ContactCommand)> {
         ("untag", Untag(tags(["vip"]))),
         ("delete", Delete),
         ("restore", Restore),
+        ("erase", Erase),
     ]
 }
 
@@ -34,7 +39,7 @@ fn creating_tells_everything_that_is_known() {
     for profile in [named(), complete()] {
         let contact =
             given::<Contact>([]).when(create(profile.clone())).then([Created(Box::new(profile.clone()))]).state();
-        assert_eq!(contact, Contact { profile, deleted: false });
+        assert_eq!(contact, Contact { profile, deleted: false, erased: false });
     }
 }
 
@@ -124,7 +129,7 @@ fn several_things_that_differ_are_several_events_and_the_state_shows_them_all() 
     expected.address = Some(address("Porto").into());
     expected.owner_id = None;
     expected.project_id = Some(id(9));
-    assert_eq!(contact, Contact { profile: expected, deleted: false });
+    assert_eq!(contact, Contact { profile: expected, deleted: false, erased: false });
 }
 
 #[test]
@@ -180,7 +185,7 @@ fn an_erased_value_can_be_given_again_or_removed() {
 fn each_new_label_is_one_event() {
     let contact = given::<Contact>([created_complete()])
         .when(Tag(tags(["vip", "b", "a"])))
-        .then([tagged("a"), tagged("b")])
+        .then([Tagged { tags: tags(["a", "b"]) }])
         .state();
     assert_eq!(contact.profile.tags, tags(["a", "b", "vip"]));
 }
@@ -196,7 +201,7 @@ fn labels_that_are_on_are_not_put_on_again() {
 fn each_label_taken_off_is_one_event() {
     let contact = given::<Contact>([created_complete(), tagged("a"), tagged("b")])
         .when(Untag(tags(["vip", "b", "never-there"])))
-        .then([untagged("b"), untagged("vip")])
+        .then([Untagged { tags: tags(["b", "vip"]) }])
         .state();
     assert_eq!(contact.profile.tags, tags(["a"]));
 }
@@ -246,18 +251,19 @@ fn what_was_never_deleted_needs_no_restoration() {
 #[test]
 fn deleting_and_restoring_lose_nothing() {
     let contact = given::<Contact>([created_complete(), deleted()]).state();
-    assert_eq!(contact, Contact { profile: complete(), deleted: true });
+    assert_eq!(contact, Contact { profile: complete(), deleted: true, erased: false });
     let contact = given::<Contact>([created_complete(), deleted(), restored()]).state();
-    assert_eq!(contact, Contact { profile: complete(), deleted: false });
+    assert_eq!(contact, Contact { profile: complete(), deleted: false, erased: false });
 }
 
 #[test]
-fn a_deleted_contact_takes_no_command_but_deletion_and_restoration() {
+fn a_deleted_contact_takes_no_command_but_deletion_restoration_and_erasure() {
     for (what, command) in everything_but_creation() {
         let decision = given::<Contact>([created_complete(), deleted()]).when(command);
         match what {
             "delete" => decision.then_nothing(),
             "restore" => drop(decision.then([restored()])),
+            "erase" => drop(decision.then([erased()])),
             _ => assert_eq!(decision.refused("contact.deleted"), ErrorKind::Conflict, "{what}"),
         }
     }
@@ -272,6 +278,53 @@ fn a_deleted_contact_takes_no_command_but_deletion_and_restoration() {
 fn a_restored_contact_takes_commands_again() {
     let history = [created_complete(), deleted(), restored()];
     given::<Contact>(history).when(Tag(tags(["back"]))).then([tagged("back")]);
+}
+
+// Erasing
+
+#[test]
+fn erasing_leaves_a_shell_and_repeating_it_is_nothing() {
+    for history in [vec![created_complete()], vec![created_complete(), tagged("a"), deleted()]] {
+        let was_deleted = history.len() > 1;
+        let contact = given::<Contact>(history).when(Erase).then([erased()]);
+        contact.when(Erase).then_nothing();
+        let state = given::<Contact>([created_complete(), erased()]).state();
+        let shell = ContactProfile {
+            name: Personal::Erased,
+            owner_id: complete().owner_id,
+            project_id: complete().project_id,
+            ..named()
+        };
+        assert_eq!(state, Contact { profile: shell, deleted: false, erased: true });
+        assert!(state.is_erased() && state.is_deleted() && state.keys().is_empty());
+        assert!(was_deleted || serde_json::to_string(&state).unwrap().contains("\"erased\":true"));
+    }
+}
+
+#[test]
+fn an_erased_contact_takes_no_command_that_would_change_it() {
+    for (what, command) in everything_but_creation() {
+        let decision = given::<Contact>([created_complete(), deleted(), erased()]).when(command);
+        match what {
+            "delete" | "erase" => decision.then_nothing(),
+            _ => assert_eq!(decision.refused("contact.erased"), ErrorKind::Conflict, "{what}"),
+        }
+    }
+    given::<Contact>([created(), erased()]).when(create(named())).refused("contact.already_exists");
+}
+
+// Events of older versions
+
+#[test]
+fn an_event_of_one_label_reads_as_an_event_of_several() {
+    for (event_type, event) in [("contact.tagged", tagged("vip")), ("contact.untagged", untagged("vip"))] {
+        assert_eq!(Contact::schema_version(event_type), 2);
+        let data = Contact::upcast(event_type, 1, serde_json::json!({ "tag": "vip" }));
+        let lifted = serde_json::json!({ "type": event_type, "data": data });
+        assert_eq!(serde_json::from_value::<ContactEvent>(lifted).unwrap(), event);
+    }
+    let erased = serde_json::json!({ "type": "contact.tagged", "data": { "tags": { "erased": true } } });
+    assert_eq!(serde_json::from_value::<ContactEvent>(erased).unwrap(), Tagged { tags: tags([]) });
 }
 
 // Keys and refusals
@@ -309,6 +362,7 @@ fn refusals_have_a_stable_code_and_say_what_to_do() {
         (ContactError::NotFound, "contact.not_found", "there is no such contact"),
         (ContactError::AlreadyExists, "contact.already_exists", "the contact exists already"),
         (ContactError::Deleted, "contact.deleted", "the contact is deleted; restore it first"),
+        (ContactError::Erased, "contact.erased", "the contact was erased, for good"),
         (ContactError::TooManyTags, "contact.too_many_tags", "a contact carries 100 tags at most"),
         (ContactError::TooManyAttributes, "contact.too_many_attributes", "a contact has 100 custom attributes at most"),
     ] {

@@ -21,6 +21,7 @@ struct Bare;
 impl Aggregate for Bare {
     const CONTEXT: &'static str = "test";
     const TYPE: &'static str = "bare";
+    const PLURAL: &'static str = "bares";
     type Id = uuid::Uuid;
     type Command = ();
     type Event = ();
@@ -60,7 +61,7 @@ fn folding_nothing_leaves_what_was_there() {
 
 #[test]
 fn a_second_creation_in_a_history_begins_anew() {
-    let bare = Contact { profile: named(), deleted: false };
+    let bare = Contact { profile: named(), deleted: false, erased: false };
     assert_eq!(fold::<Contact>(Some(bare.clone()), &[created()]), Some(bare));
 }
 

@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactEvent},
+    crm::{Contact, ContactChange},
     kernel::{Aggregate, Patch, Personal, testing::given},
     values::{Address, AddressParts, AttributeValue},
 };
 
-use crate::samples::{change, complete, created_complete, email, key, name, phone, tag, value};
+use crate::samples::{change, complete, created_complete, email, key, name, phone, tag, tagged, untagged, value};
 
 /// Everything personal that the samples and the changes below hold, as a text search would find it.
 const PERSONAL: [&str; 17] = [
@@ -65,9 +65,7 @@ fn every_event_hides_what_is_personal() {
     let events = Contact::decide(Some(&contact), change(wanted)).unwrap();
     assert_eq!(events.len(), 6);
     shows_nothing_personal(&events);
-    for event in
-        [created_complete(), ContactEvent::Tagged { tag: tag("vip") }, ContactEvent::Untagged { tag: tag("vip") }]
-    {
+    for event in [created_complete(), tagged("vip"), untagged("vip")] {
         shows_nothing_personal(&event);
     }
 }

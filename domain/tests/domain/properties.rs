@@ -71,12 +71,13 @@ proptest! {
 
     #[test]
     fn a_deleted_contact_never_changes_until_it_is_restored(history in history(), Shown(command) in command()) {
-        if let Some(mut state) = fold::<Contact>(None, &history) {
+        if let Some(mut state) = fold::<Contact>(None, &history).filter(|state| !state.erased) {
             state.deleted = true;
             match (command.clone(), Contact::decide(Some(&state), command)) {
                 (ContactCommand::Create(_), outcome) => prop_assert_eq!(outcome, Err(ContactError::AlreadyExists)),
                 (ContactCommand::Delete, outcome) => prop_assert_eq!(outcome, Ok(vec![])),
                 (ContactCommand::Restore, outcome) => prop_assert_eq!(outcome, Ok(vec![ContactEvent::Restored {}])),
+                (ContactCommand::Erase, outcome) => prop_assert_eq!(outcome, Ok(vec![ContactEvent::Erased {}])),
                 (_, outcome) => prop_assert_eq!(outcome, Err(ContactError::Deleted)),
             }
         }

@@ -81,16 +81,20 @@ pub(crate) fn deleted() -> ContactEvent {
     ContactEvent::Deleted {}
 }
 
+pub(crate) fn erased() -> ContactEvent {
+    ContactEvent::Erased {}
+}
+
 pub(crate) fn restored() -> ContactEvent {
     ContactEvent::Restored {}
 }
 
 pub(crate) fn tagged(text: &str) -> ContactEvent {
-    ContactEvent::Tagged { tag: tag(text) }
+    ContactEvent::Tagged { tags: tags([text]) }
 }
 
 pub(crate) fn untagged(text: &str) -> ContactEvent {
-    ContactEvent::Untagged { tag: tag(text) }
+    ContactEvent::Untagged { tags: tags([text]) }
 }
 
 pub(crate) fn attribute_set(name: &str, json: impl Into<Value>) -> ContactEvent {

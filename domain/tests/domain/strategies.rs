@@ -138,6 +138,7 @@ impl std::fmt::Debug for Shown {
             ContactCommand::Untag(_) => "Untag",
             ContactCommand::Delete => "Delete",
             ContactCommand::Restore => "Restore",
+            ContactCommand::Erase => "Erase",
         })
     }
 }
@@ -150,6 +151,7 @@ pub(crate) fn command() -> impl Strategy<Value = Shown> {
         2 => labels().prop_map(|tags| Shown(ContactCommand::Untag(tags))),
         1 => Just(Shown(ContactCommand::Delete)),
         1 => Just(Shown(ContactCommand::Restore)),
+        1 => Just(Shown(ContactCommand::Erase)),
     ]
 }
 

@@ -7,8 +7,11 @@
 mod answer;
 mod crm;
 mod document;
+mod events;
 mod health;
 mod layer;
+mod live;
+mod operations;
 mod problem;
 mod request;
 mod server;
@@ -16,4 +19,7 @@ pub mod token;
 
 pub use document::openapi;
 pub use layer::BadOrigin;
+pub use live::{Live, LiveLimits, LiveReader};
+pub use operations::{Operations, operations};
+pub use request::{InvalidRate, Rate};
 pub use server::{Parts, ServerError, Settings, server};

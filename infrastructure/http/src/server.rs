@@ -12,7 +12,9 @@ use actix_web::{
 };
 use fairlead_application::{
     App,
+    crm::Timelines,
     health::HealthCheck,
+    history::History,
     list::{Cursors, Lists},
     ports::Clock,
 };
@@ -25,7 +27,8 @@ use crate::{
     document::{self, Written},
     health::Checks,
     layer::{BadOrigin, Origins, Routes, frame, surplus, unmatched},
-    request::{Gate, Limits},
+    live::Live,
+    request::{Gate, Limits, Rate, Rates},
     token::{self, WeakKey},
 };
 
@@ -46,6 +49,10 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Whose tokens are accepted.
     pub token: token::Settings,
+    /// How many requests an organization may send, and each of its token subjects.
+    pub rate_per_organization: Rate,
+    /// See above.
+    pub rate_per_key: Rate,
     /// Seals cursors and signs fingerprints of idempotent requests. The same for all servers of an installation.
     pub secret: SecretSlice<u8>,
     /// How long requests in flight may take to finish once the server stops, in whole seconds.
@@ -58,6 +65,12 @@ pub struct Parts {
     pub app: App,
     /// The list of contacts.
     pub contacts: Lists<Contact>,
+    /// What happened.
+    pub history: History,
+    /// What happens, for those who listen.
+    pub live: Live,
+    /// What happened to records.
+    pub timelines: Timelines,
     /// What readiness asks.
     pub health: Vec<Arc<dyn HealthCheck>>,
     /// Tells when tokens expire.
@@ -108,6 +121,9 @@ pub fn server(settings: Settings, parts: Parts) -> Result<(Server, SocketAddr), 
 struct Shared {
     app: Data<App>,
     contacts: Data<Lists<Contact>>,
+    history: Data<History>,
+    live: Data<Live>,
+    timelines: Data<Timelines>,
     cursors: Data<Cursors>,
     gate: Data<Gate>,
     limits: Data<Limits>,
@@ -119,11 +135,15 @@ struct Shared {
 impl Shared {
     fn new(settings: &Settings, parts: Parts) -> Result<Self, WeakKey> {
         let document = document::openapi();
+        let rates = Rates::new(settings.rate_per_organization, settings.rate_per_key);
         Ok(Self {
             app: Data::new(parts.app),
             contacts: Data::new(parts.contacts),
+            history: Data::new(parts.history),
+            live: Data::new(parts.live),
+            timelines: Data::new(parts.timelines),
             cursors: Data::new(Cursors::new(&settings.secret)),
-            gate: Data::new(Gate::new(&settings.token, &settings.secret, parts.clock)?),
+            gate: Data::new(Gate::new(&settings.token, &settings.secret, parts.clock, rates)?),
             limits: Data::new(Limits { body_bytes: settings.max_body_bytes }),
             checks: Data::new(Checks(parts.health)),
             routes: Data::new(Routes::new(&document)),
@@ -135,6 +155,9 @@ impl Shared {
         config
             .app_data(self.app.clone())
             .app_data(self.contacts.clone())
+            .app_data(self.history.clone())
+            .app_data(self.live.clone())
+            .app_data(self.timelines.clone())
             .app_data(self.cursors.clone())
             .app_data(self.gate.clone())
             .app_data(self.limits.clone())

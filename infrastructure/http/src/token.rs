@@ -195,6 +195,11 @@ impl Verifier {
         Ok(Self { key: DecodingKey::from_secret(strong(&settings.key)?), validation, clock })
     }
 
+    /// How long what a token grants still holds; `None` when it has no end.
+    pub(crate) fn remaining(&self, cx: &Context) -> Option<Duration> {
+        cx.valid_until.map(|end| (end - self.clock.now()).to_std().unwrap_or_default())
+    }
+
     /// The caller for whom the token vouches.
     ///
     /// # Errors
@@ -213,7 +218,10 @@ impl Verifier {
         if early || !is_nameable(&claims.sub) {
             return Err(Refusal::Invalid);
         }
-        Ok(Context::new(claims.org.into(), Actor::new(claims.sub), Scopes::parse(&claims.scope)))
+        let mut context = Context::new(claims.org.into(), Actor::new(claims.sub), Scopes::parse(&claims.scope));
+        // A date beyond all dates is none.
+        context.valid_until = DateTime::from_timestamp_micros(((claims.exp.seconds() + LEEWAY_SECONDS) * 1e6) as i64);
+        Ok(context)
     }
 }
 

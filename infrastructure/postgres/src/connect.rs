@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use fairlead_application::log::LogError;
 use sqlx::{
     PgPool,
@@ -12,14 +12,21 @@ use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
+use crate::{
+    InstallationKeys,
+    pool::{self, CountedPool},
+    vault::Vault,
+};
+
 /// A setting of a session.
 type Setting = (&'static str, &'static str);
 
 /// For requests: nobody waits longer for a lock or a statement, and a transaction left open by a fault ends.
 const APP_LIMITS: [Setting; 3] =
     [("lock_timeout", "5s"), ("statement_timeout", "15s"), ("idle_in_transaction_session_timeout", "15s")];
+/// A worker that is stopped in the middle of a transaction must not hold up the one that takes over from it.
 const ENGINE_LIMITS: [Setting; 3] =
-    [("lock_timeout", "30s"), ("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s")];
+    [("lock_timeout", "30s"), ("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "5s")];
 /// Plans are kept for the session, perhaps from when a table was empty, and every table has an index for what is asked of
 /// it: so the index is insisted on. No JIT compiler is started because that makes a plan look dear.
 const PLANS: [Setting; 2] = [("enable_seqscan", "off"), ("jit", "off")];
@@ -34,9 +41,11 @@ const WAIT: Duration = Duration::from_secs(5);
 pub struct Databases {
     pub(crate) config: Config,
     /// For statements of the engine.
-    pub(crate) pool: Pool,
+    pub(crate) pool: CountedPool,
     /// For sea-orm.
     pub(crate) sql: PgPool,
+    /// For what is sealed in events.
+    pub(crate) vault: Vault,
     /// Whether row-level security has to apply.
     restricted: bool,
 }
@@ -101,10 +110,17 @@ fn open(url: &str, connections: usize, settings: &[Setting], restricted: bool) -
         .acquire_timeout(WAIT)
         .test_before_acquire(false)
         .connect_lazy_with(options);
-    Ok(Databases { config, pool, sql, restricted })
+    let pool = CountedPool::new(pool, if restricted { "commands" } else { "engine" });
+    Ok(Databases { config, pool, sql, vault: Vault::default(), restricted })
 }
 
 impl Databases {
+    /// The same, with the keys under which personal data in events is sealed. Without them, none can be stored or read.
+    #[must_use]
+    pub fn with_keys(self, keys: InstallationKeys) -> Self {
+        Self { vault: Vault::new(keys), ..self }
+    }
+
     /// Connects once. Refuses a database without tables, and for requests a login above row-level security.
     ///
     /// # Errors
@@ -132,6 +148,16 @@ impl Databases {
         if row.get(2) { Ok(()) } else { Err(ConnectError::Unmigrated(login)) }
     }
 
+    /// Brings the gauges about connections up to date.
+    pub fn measure(&self) {
+        self.pool.measure();
+        // The engine has no use for the other pool.
+        if self.restricted {
+            let (size, idle) = (self.sql.size(), u32::try_from(self.sql.num_idle()).unwrap_or(u32::MAX));
+            pool::show("queries", size.saturating_sub(idle), idle, self.sql.options().get_max_connections());
+        }
+    }
+
     /// A connection of one's own, for session locks and notifications. It ends when the handle is dropped.
     pub(crate) async fn dedicated(&self) -> Result<(Client, AbortOnDropHandle<()>), tokio_postgres::Error> {
         let (client, connection) = self.config.connect(NoTls).await?;
@@ -149,5 +175,13 @@ pub(crate) fn log_error(error: tokio_postgres::Error) -> LogError {
     match error.code() {
         Some(code) if !crate::event_store::is_transient(code) => LogError::Internal(error.into()),
         _ => LogError::Unavailable(error.into()),
+    }
+}
+
+/// No connection to the log: worth another try, unless the database says otherwise.
+pub(crate) fn pool_error(error: PoolError) -> LogError {
+    match error {
+        PoolError::Backend(error) => log_error(error),
+        error => LogError::Unavailable(error.into()),
     }
 }

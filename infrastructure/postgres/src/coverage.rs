@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use fairlead_application::{AppError, consistency::ConsistencyToken};
+use fairlead_application::{AppError, Context, consistency::ConsistencyToken};
+use metrics::{counter, histogram};
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use crate::Databases;
 
@@ -16,22 +18,39 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// Waits until `subscription` has seen the write. One round trip when it has already.
 ///
 /// # Errors
-/// [`AppError::NotYetVisible`] after the deadline, [`AppError::Unavailable`].
-pub(crate) async fn wait_for(
+/// [`AppError::NotYetVisible`] after the deadline, [`AppError::Parked`], [`AppError::Unavailable`].
+pub(crate) async fn wait_for(databases: &Databases, cx: &Context, subscription: &'static str) -> Result<(), AppError> {
+    let Some(token) = cx.read_after else { return Ok(()) };
+    let begun = Instant::now();
+    let outcome = wait(databases, cx, subscription, token).await;
+    histogram!("fairlead_consistency_wait_seconds", "subscription" => subscription).record(begun.elapsed());
+    if matches!(outcome, Err(AppError::NotYetVisible)) {
+        counter!("fairlead_consistency_timeouts_total", "subscription" => subscription).increment(1);
+    }
+    outcome
+}
+
+async fn wait(
     databases: &Databases,
+    cx: &Context,
     subscription: &str,
     token: ConsistencyToken,
 ) -> Result<(), AppError> {
+    let unavailable = |error: tokio_postgres::Error| AppError::Unavailable(error.into());
+    let tenant = Uuid::from(cx.tenant());
     let deadline = Instant::now() + DEADLINE;
     let mut pause = FIRST_PAUSE;
     loop {
         // The connection goes back between two looks, so that waiting readers don't use up the pool.
         let client = databases.pool.get().await.map_err(|error| AppError::Unavailable(error.into()))?;
-        let covers = client.prepare_cached("select engine.covers($1, $2, $3)").await;
-        let covers = covers.map_err(|error| AppError::Unavailable(error.into()))?;
-        let row = client.query_one(&covers, &[&subscription, &token.incarnation, &token.xid.cast_signed()]).await;
-        if row.map_err(|error| AppError::Unavailable(error.into()))?.get(0) {
-            return Ok(());
+        let coverage =
+            client.prepare_cached("select engine.coverage($1, $2, $3, $4, $5)").await.map_err(unavailable)?;
+        let (xid, slots) = (token.xid.cast_signed(), token.slots.cast_signed());
+        let row = client.query_one(&coverage, &[&tenant, &subscription, &token.incarnation, &xid, &slots]).await;
+        match row.map_err(unavailable)?.get(0) {
+            "seen" => return Ok(()),
+            "parked" => return Err(AppError::Parked),
+            _ => {}
         }
         drop(client);
         if Instant::now() + pause > deadline {

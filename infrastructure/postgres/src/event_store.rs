@@ -1,25 +1,37 @@
 //! The event store: each method is one statement, and so one round trip.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{Object, PoolError};
 use fairlead_application::{
-    Context, Receipt,
+    Context, StepAnswer,
     consistency::{ConsistencyToken, slot_bit},
-    ports::{Answer, Append, Appended, EventStore, Loaded, Metadata, StoreError, StoredEvent, StoredStream},
+    ports::{
+        Answer, Append, Appended, EventStore, Loaded, Metadata, StoreError, StoredEvent, StoredStream, SubjectKey,
+        TakenClaim,
+    },
 };
 use fairlead_domain::{ids::OrganizationId, kernel::UniqueKey};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio_postgres::{
     Row, Statement,
-    error::SqlState,
+    error::{DbError, SqlState},
     types::{Json, ToSql},
 };
+use tracing::instrument;
 use uuid::Uuid;
 
-use crate::{Databases, Nudge};
+use crate::{
+    Databases, Nudge, VaultError,
+    append::{APPEND, send},
+    vault::subject_key,
+};
+
+/// How often an append is sealed anew because the keys changed meanwhile.
+const MAX_SEALINGS: usize = 5;
 
 /// The columns of a stream, in the order in which [`stored_stream`] reads them.
 pub(crate) const STREAM_COLUMNS: &str =
@@ -30,17 +42,15 @@ pub(crate) const EVENT_COLUMNS: &str =
 
 const LOAD: &str =
     "select stream_id, aggregate, version, state_version, state, created_at, updated_at, incarnation, xid,
-                           fingerprint, receipts
+                           fingerprint, receipts, has_subject_key, wrapped, tenant_key
                       from engine.load($1, $2, $3, $4)";
-const APPEND: &str = "select answered, incarnation, xid, fingerprint, receipts
-                        from engine.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                                           $19, $20, $21, $22, $23, $24, $25, $26, $27)";
+const HOLDERS: &str = "select stream_id from engine.holders($1, $2, $3) order by ordinal";
 const HISTORY: &str = "select event_id, version, type, schema_version, data, metadata, occurred_at
                          from engine.history($1, $2)";
 
 /// Streams in `PostgreSQL`, reached as a member of `fairlead_app`.
 pub struct PostgresStore {
-    databases: Databases,
+    pub(crate) databases: Databases,
     nudge: Arc<Nudge>,
 }
 
@@ -50,7 +60,17 @@ impl PostgresStore {
         Self { databases, nudge }
     }
 
-    async fn prepared(&self, sql: &str) -> Result<(Object, Statement), StoreError> {
+    fn appended(&self, cx: &Context, append: &Append, row: &Row) -> Result<Appended, tokio_postgres::Error> {
+        if row.try_get(0)? {
+            return answer(cx, row, 1).map(Appended::Answered);
+        }
+        let written = append.streams.iter().fold(0, |slots, stream| slots | slot_bit(cx.tenant(), stream.id));
+        let token = token(row, 1, append.seen.map_or(written, |seen| seen.slots))?;
+        self.nudge.sequencer(token);
+        Ok(Appended::Stored(token))
+    }
+
+    pub(crate) async fn prepared(&self, sql: &str) -> Result<(Object, Statement), StoreError> {
         let client = self.databases.pool.get().await.map_err(pool_error)?;
         let statement = client.prepare_cached(sql).await.map_err(store_error)?;
         Ok((client, statement))
@@ -59,6 +79,7 @@ impl PostgresStore {
 
 #[async_trait]
 impl EventStore for PostgresStore {
+    #[instrument(level = "debug", skip_all)]
     async fn load(&self, cx: &Context, streams: &[Uuid]) -> Result<Loaded, StoreError> {
         let (client, load) = self.prepared(LOAD).await?;
         let key = cx.idempotency.as_ref().map(|key| key.key.as_str());
@@ -67,123 +88,58 @@ impl EventStore for PostgresStore {
         let mut loaded = Loaded::default();
         for row in &rows {
             match row.try_get::<_, Option<Uuid>>(0).map_err(internal)? {
-                Some(_) => loaded.streams.push(stored_stream(row, 0, cx.tenant()).map_err(internal)?),
+                Some(_) => {
+                    let mut stream = stored_stream(row, 0, cx.tenant()).map_err(internal)?;
+                    if row.try_get(11).map_err(internal)? {
+                        stream.key = subject_key(row, 12).map_err(internal)?;
+                    }
+                    loaded.streams.push(stream);
+                }
                 None => loaded.answer = Some(answer(cx, row, 7).map_err(internal)?),
             }
         }
         Ok(loaded)
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn append(&self, cx: &Context, append: Append) -> Result<Appended, StoreError> {
         let (client, statement) = self.prepared(APPEND).await?;
-        let columns = Columns::of(&append);
-        let key = cx.idempotency.as_ref();
-        let row = client
-            .query_one(
-                &statement,
-                &[
-                    &Uuid::from(cx.tenant()),
-                    &cx.actor().as_str(),
-                    &key.map(|key| key.key.as_str()),
-                    &key.map(|key| &key.fingerprint[..]),
-                    &Json(&append.receipts),
-                    &append.occurred_at,
-                    &Json(Metadata::from(cx)),
-                    &columns.streams,
-                    &columns.aggregates,
-                    &columns.expected,
-                    &columns.versions,
-                    &columns.states,
-                    &columns.state_versions,
-                    &columns.deleted,
-                    &columns.released_scopes,
-                    &columns.released_keys,
-                    &columns.claimed_scopes,
-                    &columns.claimed_keys,
-                    &columns.claimed_streams,
-                    &columns.event_streams,
-                    &columns.event_versions,
-                    &columns.event_ids,
-                    &columns.types,
-                    &columns.schema_versions,
-                    &columns.data,
-                    &append.seen.map(|seen| seen.incarnation),
-                    &append.seen.map(|seen| seen.xid.cast_signed()),
-                ],
-            )
-            .await
-            .map_err(store_error)?;
-        if row.try_get(0).map_err(internal)? {
-            return answer(cx, &row, 1).map(Appended::Answered).map_err(internal);
+        let (vault, tenant) = (&self.databases.vault, Uuid::from(cx.tenant()));
+        for attempt in 1..=MAX_SEALINGS {
+            let row = match vault.seal(&client, tenant, &append, attempt > 1).await {
+                Ok(sealed) => send(&client, &statement, cx, &append, &sealed).await,
+                Err(VaultError::Moved) => {
+                    vault.forget(tenant);
+                    continue;
+                }
+                Err(error) => return Err(error.into_store()),
+            };
+            match row {
+                Ok(row) => return self.appended(cx, &append, &row).map_err(internal),
+                Err(error) if error.code().is_some_and(|code| code.code() == "FL005") => vault.forget(tenant),
+                Err(error) => return Err(store_error(error)),
+            }
         }
-        self.nudge.sequencer();
-        let written = columns.streams.iter().fold(0, |slots, stream| slots | slot_bit(cx.tenant(), *stream));
-        token(&row, 1, append.seen.map_or(written, |seen| seen.slots)).map(Appended::Stored).map_err(internal)
+        Err(StoreError::Stale { streams: Vec::new() })
+    }
+
+    async fn holders(&self, cx: &Context, keys: &[UniqueKey]) -> Result<Vec<Option<Uuid>>, StoreError> {
+        let (client, holders) = self.prepared(HOLDERS).await?;
+        let scopes: Vec<_> = keys.iter().map(|key| key.scope).collect();
+        let values: Vec<_> = keys.iter().map(|key| key.value.as_str()).collect();
+        let rows = client.query(&holders, &[&Uuid::from(cx.tenant()), &scopes, &values]).await.map_err(store_error)?;
+        rows.iter().map(|row| row.try_get(0).map_err(internal)).collect()
     }
 
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
         let (client, history) = self.prepared(HISTORY).await?;
         let rows = client.query(&history, &[&Uuid::from(cx.tenant()), &stream]).await;
         let rows = rows.map_err(store_error)?;
-        rows.iter().map(|row| stored_event(row, 0).map_err(internal)).collect()
-    }
-}
-
-/// What an append brings, column by column, as `unnest` takes it.
-#[derive(Default)]
-struct Columns<'a> {
-    streams: Vec<Uuid>,
-    aggregates: Vec<&'a str>,
-    expected: Vec<i64>,
-    versions: Vec<i64>,
-    states: Vec<Json<&'a RawValue>>,
-    state_versions: Vec<i16>,
-    deleted: Vec<bool>,
-    released_scopes: Vec<&'a str>,
-    released_keys: Vec<&'a str>,
-    claimed_scopes: Vec<&'a str>,
-    claimed_keys: Vec<&'a str>,
-    claimed_streams: Vec<Uuid>,
-    event_streams: Vec<Uuid>,
-    event_versions: Vec<i64>,
-    event_ids: Vec<Uuid>,
-    types: Vec<&'a str>,
-    schema_versions: Vec<i16>,
-    data: Vec<Json<&'a serde_json::Value>>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(append: &'a Append) -> Self {
-        let mut columns = Self::default();
-        for stream in &append.streams {
-            let mut version = stream.expected;
-            for event in &stream.events {
-                version += 1;
-                columns.event_streams.push(stream.id);
-                columns.event_versions.push(version);
-                columns.event_ids.push(event.id);
-                columns.types.push(&event.event_type);
-                columns.schema_versions.push(event.schema_version);
-                columns.data.push(Json(&event.data));
-            }
-            columns.streams.push(stream.id);
-            columns.aggregates.push(stream.aggregate);
-            columns.expected.push(stream.expected);
-            columns.versions.push(version);
-            columns.states.push(Json(&stream.state));
-            columns.state_versions.push(stream.state_version);
-            columns.deleted.push(stream.deleted);
-            for UniqueKey { scope, value } in &stream.released {
-                columns.released_scopes.push(scope);
-                columns.released_keys.push(value);
-            }
-            for UniqueKey { scope, value } in &stream.claimed {
-                columns.claimed_scopes.push(scope);
-                columns.claimed_keys.push(value);
-                columns.claimed_streams.push(stream.id);
-            }
-        }
-        columns
+        let events = rows.iter().map(|row| stored_event(row, 0)).collect::<Result<Vec<_>, _>>();
+        let (mut events, vault) = (events.map_err(internal)?, &self.databases.vault);
+        let opened = vault.open_stream_as_app(&client, cx.tenant().into(), stream, &mut events).await;
+        opened.map_err(VaultError::into_store)?;
+        Ok(events)
     }
 }
 
@@ -203,6 +159,7 @@ pub(crate) fn stored_stream(
         created_at: row.try_get(column + 5)?,
         updated_at: row.try_get(column + 6)?,
         token: token(row, column + 7, slot_bit(tenant, id))?,
+        key: SubjectKey::Unknown,
     })
 }
 
@@ -214,8 +171,11 @@ fn token(row: &Row, column: usize, slots: u64) -> Result<ConsistencyToken, tokio
 
 /// Reads an earlier answer: incarnation, xid, fingerprint and receipts, which stand at `column` and behind it.
 fn answer(cx: &Context, row: &Row, column: usize) -> Result<Answer, tokio_postgres::Error> {
-    let Json(receipts) = row.try_get::<_, Json<Vec<Receipt>>>(column + 3)?;
-    let slots = receipts.iter().fold(0, |slots, receipt| slots | slot_bit(cx.tenant(), receipt.id));
+    let Json(receipts) = row.try_get::<_, Json<Vec<StepAnswer>>>(column + 3)?;
+    let slots = receipts.iter().fold(0, |slots, answer| match answer {
+        StepAnswer::Done(receipt) => slots | slot_bit(cx.tenant(), receipt.id),
+        StepAnswer::Refused(_) => slots,
+    });
     let fingerprint: &[u8] = row.try_get(column + 2)?;
     let fingerprint = fingerprint.try_into().unwrap_or_default();
     Ok(Answer { fingerprint, receipts, token: token(row, column, slots)? })
@@ -240,21 +200,31 @@ pub(crate) fn is_transient(code: &SqlState) -> bool {
     matches!(class, "08" | "53" | "57" | "58") || *code == SqlState::LOCK_NOT_AVAILABLE
 }
 
-fn store_error(error: tokio_postgres::Error) -> StoreError {
+pub(crate) fn store_error(error: tokio_postgres::Error) -> StoreError {
     let Some(database) = error.as_db_error() else {
         return StoreError::Unavailable(error.into());
     };
     let code = database.code();
     match code.code() {
-        "FL001" => StoreError::Stale,
+        "FL001" => named(database).map_or_else(internal, |streams| StoreError::Stale { streams }),
+        "FL002" => named(database).map_or_else(internal, taken),
         "FL004" => StoreError::KeyInProgress,
-        "FL002" => StoreError::Taken { scope: database.detail().unwrap_or("key").to_owned() },
         _ if *code == SqlState::T_R_DEADLOCK_DETECTED || *code == SqlState::T_R_SERIALIZATION_FAILURE => {
-            StoreError::Stale
+            StoreError::Stale { streams: Vec::new() }
         }
         _ if is_transient(code) => StoreError::Unavailable(error.into()),
         _ => StoreError::Internal(error.into()),
     }
+}
+
+/// What is in the way of an append, as the detail of its refusal lists it.
+fn named<T: DeserializeOwned>(refusal: &DbError) -> Result<T, serde_json::Error> {
+    serde_json::from_str(refusal.detail().unwrap_or_default())
+}
+
+fn taken(mut claims: Vec<TakenClaim>) -> StoreError {
+    claims.sort_unstable();
+    StoreError::Taken { claims }
 }
 
 fn pool_error(error: PoolError) -> StoreError {
@@ -264,6 +234,6 @@ fn pool_error(error: PoolError) -> StoreError {
     }
 }
 
-fn internal(error: tokio_postgres::Error) -> StoreError {
+pub(crate) fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Internal(error.into())
 }

@@ -1,28 +1,53 @@
 //! PostgreSQL: event store, sequencer and subscriptions by tokio-postgres, since a command's round trips are dear;
 //! projections and queries by sea-orm.
 
+mod administration;
+mod append;
 mod connect;
 mod coverage;
 mod crm;
+mod erasure_journal;
 mod event_log;
 mod event_store;
 mod health;
+mod history;
+mod leases;
 mod list;
 mod listener;
+mod lookup;
 mod maintenance;
+mod multirange;
 mod nudge;
+mod pool;
 mod projection;
+mod recent;
+mod runner;
+mod search;
 mod sequencer;
+mod standing;
+mod subscriptions;
+mod tail;
 mod tenant;
+mod vault;
+mod work;
 
+pub use administration::PostgresAdministration;
 pub use connect::{ConnectError, Databases, app_databases, engine_databases};
-pub use crm::ContactList;
+pub use crm::{ContactList, ContactTimeline};
+pub use erasure_journal::{Erasure, ErasureJournal, read_erasures};
 pub use event_log::PostgresLog;
 pub use event_store::PostgresStore;
 pub use health::PostgresHealth;
 pub use list::ReadModel;
 pub use listener::{Listener, Wakeups};
+pub use lookup::Searched;
 pub use maintenance::Maintenance;
 pub use nudge::{Nudge, Nudger};
-pub use projection::{Projector, StateProjection};
+pub use projection::{EventProjection, Projections, StateProjection, read_models};
 pub use sequencer::{Adoption, Sequencer, SequencerStatus, adopt, sequencer_status};
+pub use standing::{Limits, Observer};
+pub use subscriptions::{PostgresSubscriptions, SubscriptionKeeper};
+pub use tail::PostgresTail;
+pub use vault::{
+    InstallationKeys, InvalidKeys, KeyStatus, Rotation, VaultError, key_status, rewrap_tenant_keys, rotate_tenant_keys,
+};

@@ -12,12 +12,21 @@ use fairlead_application::{
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoSimpleExpr, Order, QueryFilter, QueryOrder, QueryResult,
     QuerySelect, QueryTrait,
-    sea_query::{Expr, Func, extension::postgres::PgFunc},
+    sea_query::{
+        CaseStatement, Expr, Func,
+        extension::postgres::{PgBinOper, PgFunc},
+    },
 };
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Databases, StateProjection, coverage::wait_for, tenant::TenantTransaction};
+use crate::{
+    Databases, StateProjection,
+    coverage::wait_for,
+    lookup::{Found, Lookup, Searched},
+    search::{Queries, RELEVANCES},
+    tenant::TenantTransaction,
+};
 
 /// Serves pages of a state projection's rows, reached as a member of `fairlead_app`.
 pub struct ReadModel<P> {
@@ -25,7 +34,7 @@ pub struct ReadModel<P> {
     projection: PhantomData<fn() -> P>,
 }
 
-impl<P: StateProjection> ReadModel<P> {
+impl<P: Searched> ReadModel<P> {
     /// The read model in the database for requests.
     pub fn new(databases: Databases) -> Self {
         Self { databases, projection: PhantomData }
@@ -33,11 +42,9 @@ impl<P: StateProjection> ReadModel<P> {
 }
 
 #[async_trait]
-impl<P: StateProjection> ListPort<P::Aggregate> for ReadModel<P> {
+impl<P: Searched> ListPort<P::Aggregate> for ReadModel<P> {
     async fn page(&self, cx: &Context, query: &ListQuery) -> Result<Page<Recorded<P::Aggregate>>, AppError> {
-        if let Some(token) = cx.read_after {
-            wait_for(&self.databases, P::NAME, token).await?;
-        }
+        wait_for(&self.databases, cx, P::NAME).await?;
         let rows = self.rows(cx, query).await.map_err(unavailable)?;
         let has_more = rows.len() > usize::from(query.limit);
         let mut page = Page { rows: Vec::with_capacity(rows.len()), next: None };
@@ -54,9 +61,101 @@ impl<P: StateProjection> ListPort<P::Aggregate> for ReadModel<P> {
     }
 }
 
-impl<P: StateProjection> ReadModel<P> {
+impl<P: Searched> ReadModel<P> {
+    /// The rows of a page, and one more when there are more.
+    ///
+    /// Few rows that meet the search are named by the lookup, and then sorted. When there are many, the order's index is
+    /// walked until the page is full, which is soon, since many meet it. For relevance, which no index holds, there is a
+    /// walk for each degree.
     async fn rows(&self, cx: &Context, query: &ListQuery) -> Result<Vec<QueryResult>, DbErr> {
-        let sort = P::column(query.sort.field);
+        let transaction = TenantTransaction::begin(&self.databases.sql, cx).await?;
+        let queries = query.search.as_ref().map(|search| Queries::new(cx.tenant(), search));
+        let lookup = Lookup::new::<P>(&query.filter);
+        let found = lookup.found(&transaction, queries.as_ref().map(Queries::all)).await?;
+        let by_relevance = query.sort.field.kind == FieldKind::Relevance;
+        let rows = match (queries, found) {
+            (Some(queries), Found::Many) if by_relevance => {
+                by_degrees::<P>(&transaction, cx, query, &queries, &lookup).await?
+            }
+            (queries, found) => {
+                let (words, relevance) = match &queries {
+                    Some(queries) => (Some(queries.all()), Some(relevance(queries))),
+                    None => (None, None),
+                };
+                let page = PageOf { words, relevance, found, after: query.after.as_ref(), limit: limit(query) };
+                page.rows::<P>(&transaction, cx, query).await?
+            }
+        };
+        transaction.end().await?;
+        Ok(rows)
+    }
+}
+
+/// One row more than the page holds, to see whether there are more.
+fn limit(query: &ListQuery) -> usize {
+    usize::from(query.limit) + 1
+}
+
+/// The best rows first, each degree by its own queries.
+async fn by_degrees<P: Searched>(
+    transaction: &TenantTransaction,
+    cx: &Context,
+    query: &ListQuery,
+    queries: &Queries<'_>,
+    lookup: &Lookup,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let mut rows = Vec::new();
+    let reached = query.after.as_ref().map(|position| &position.value);
+    for degree in RELEVANCES {
+        let after = match reached {
+            Some(Literal::Relevance(reached)) if degree > *reached => continue,
+            Some(Literal::Relevance(reached)) if degree == *reached => query.after.as_ref(),
+            _ => None,
+        };
+        let words = queries.of_relevance(degree);
+        let found = lookup.found(transaction, Some(words.clone())).await?;
+        let (words, relevance) = (Some(words), Some(Expr::val(degree)));
+        let page = PageOf { words, relevance, found, after, limit: limit(query) - rows.len() };
+        rows.extend(page.rows::<P>(transaction, cx, query).await?);
+        if rows.len() >= limit(query) {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+/// The degree to which a row meets a search.
+fn relevance(queries: &Queries<'_>) -> Expr {
+    let case = CaseStatement::new().case(matched(queries.named()), Expr::val(2));
+    case.case(matched(queries.named_like()), Expr::val(1)).finally(Expr::val(0)).into()
+}
+
+fn matched(words: String) -> Expr {
+    Expr::col("words").binary(PgBinOper::Matches, Expr::val(words).cast_as("tsquery"))
+}
+
+/// What one statement brings.
+struct PageOf<'a> {
+    /// What the rows' words must match.
+    words: Option<String>,
+    /// How well they do.
+    relevance: Option<Expr>,
+    /// Which rows alone can be meant.
+    found: Found,
+    after: Option<&'a Position>,
+    limit: usize,
+}
+
+impl PageOf<'_> {
+    async fn rows<P: Searched>(
+        self,
+        transaction: &TenantTransaction,
+        cx: &Context,
+        query: &ListQuery,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let column = || P::column(query.sort.field).into_simple_expr();
+        let by_relevance = query.sort.field.kind == FieldKind::Relevance;
+        let sort = self.relevance.filter(|_| by_relevance).unwrap_or_else(column);
         let order = if query.sort.descending { Order::Desc } else { Order::Asc };
         let mut select = P::Entity::find().select_only();
         for name in ["id", "version", "created_at", "updated_at"] {
@@ -64,23 +163,35 @@ impl<P: StateProjection> ReadModel<P> {
         }
         select = select
             .column_as(Expr::col("state").cast_as("text"), "state")
-            .column_as(sort.into_simple_expr(), "sort_value")
+            .column_as(sort.clone(), "sort_value")
             // Policies filter by tenant anyway; said here, the planner can begin every index with it.
             .filter(Expr::col("tenant_id").eq(Uuid::from(cx.tenant())));
+        match self.found {
+            Found::These(ids) if ids.is_empty() => return Ok(Vec::new()),
+            Found::These(ids) => select = select.filter(Expr::col("id").eq(PgFunc::any(Expr::val(ids)))),
+            Found::Many => {}
+        }
         for condition in &query.filter.0 {
             select = select.filter(compiled::<P>(condition));
         }
-        if let Some(Position { value, id }) = &query.after {
-            let row = Expr::tuple([sort.into_simple_expr(), Expr::col("id")]);
-            let after = Expr::tuple([literal(value), Expr::val(*id)]);
+        if let Some(words) = self.words {
+            select = select.filter(matched(words));
+        }
+        // Rows of one degree are in the order of their ids, which an index serves.
+        let constant = matches!(sort, Expr::Value(_));
+        if let Some(Position { value, id }) = self.after {
+            let (row, after) = match constant {
+                true => (Expr::col("id"), Expr::val(*id)),
+                false => (Expr::tuple([sort.clone(), Expr::col("id")]), Expr::tuple([literal(value), Expr::val(*id)])),
+            };
             select = select.filter(if query.sort.descending { row.lt(after) } else { row.gt(after) });
         }
-        select = select.order_by(sort, order.clone()).order_by(Expr::col("id"), order);
-        let statement = select.limit(u64::from(query.limit) + 1).into_query();
-        let transaction = TenantTransaction::begin(&self.databases.sql, cx).await?;
-        let rows = transaction.query_all(&statement).await?;
-        transaction.end().await?;
-        Ok(rows)
+        if !constant {
+            select = select.order_by(sort, order.clone());
+        }
+        let limit = u64::try_from(self.limit).unwrap_or(u64::MAX);
+        let statement = select.order_by(Expr::col("id"), order).limit(limit).into_query();
+        transaction.query_all(&statement).await
     }
 }
 
@@ -106,6 +217,7 @@ fn literal(value: &Literal) -> Expr {
         Literal::Text(text) => Expr::val(text.as_str()),
         Literal::Id(id) => Expr::val(*id),
         Literal::Instant(time) => Expr::val(*time),
+        Literal::Relevance(relevance) => Expr::val(*relevance),
     }
 }
 
@@ -123,13 +235,14 @@ fn read_row(cx: &Context, kind: FieldKind, row: &QueryResult) -> Result<(Recorde
     let value = match kind {
         FieldKind::Instant => Literal::Instant(row.try_get::<DateTime<Utc>>("", "sort_value")?),
         FieldKind::Id => Literal::Id(row.try_get("", "sort_value")?),
+        FieldKind::Relevance => Literal::Relevance(row.try_get("", "sort_value")?),
         FieldKind::Text | FieldKind::Labels => Literal::Text(row.try_get("", "sort_value")?),
     };
     Ok((recorded, value))
 }
 
 /// A query that the database does not answer: lost or overloaded, since its text is ours.
-fn unavailable(error: DbErr) -> AppError {
+pub(crate) fn unavailable(error: DbErr) -> AppError {
     match error {
         DbErr::Json(_) | DbErr::Type(_) => AppError::internal(error),
         error => AppError::Unavailable(error.into()),

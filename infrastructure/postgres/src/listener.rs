@@ -14,6 +14,8 @@ use crate::Databases;
 pub(crate) const APPENDED: &str = "fairlead_appended";
 /// The channel on which the sequencer speaks, inside its tick.
 const TICKED: &str = "fairlead_ticked";
+/// The channel on which those speak who come, go, or demand something of a subscription.
+pub(crate) const SUBSCRIPTIONS: &str = "fairlead_subscriptions";
 
 /// Ears to wait with.
 #[derive(Clone)]
@@ -22,6 +24,8 @@ pub struct Wakeups {
     pub(crate) appended: watch::Receiver<()>,
     /// Changes when the global order may have grown.
     pub(crate) ticked: watch::Receiver<()>,
+    /// Changes when somebody came or went, or demanded something of a subscription.
+    pub(crate) subscriptions: watch::Receiver<()>,
 }
 
 /// Listens on a connection of its own.
@@ -29,6 +33,7 @@ pub struct Listener {
     databases: Databases,
     appended: watch::Sender<()>,
     ticked: watch::Sender<()>,
+    subscriptions: watch::Sender<()>,
 }
 
 impl Listener {
@@ -36,7 +41,9 @@ impl Listener {
     pub fn new(databases: Databases) -> (Self, Wakeups) {
         let (appended, hear_appended) = watch::channel(());
         let (ticked, hear_ticked) = watch::channel(());
-        (Self { databases, appended, ticked }, Wakeups { appended: hear_appended, ticked: hear_ticked })
+        let (subscriptions, hear_subscriptions) = watch::channel(());
+        let wakeups = Wakeups { appended: hear_appended, ticked: hear_ticked, subscriptions: hear_subscriptions };
+        (Self { databases, appended, ticked, subscriptions }, wakeups)
     }
 
     /// Works until told to stop, over as many connections as it takes.
@@ -55,7 +62,7 @@ impl Listener {
     async fn listen(&self) -> Result<(), tokio_postgres::Error> {
         let (client, mut connection) = self.databases.config.connect(NoTls).await?;
         let mut messages = stream::poll_fn(move |cx| connection.poll_message(cx));
-        let sql = format!("listen {APPENDED}; listen {TICKED}");
+        let sql = format!("listen {APPENDED}; listen {TICKED}; listen {SUBSCRIPTIONS}");
         let listen = client.batch_execute(&sql);
         tokio::pin!(listen);
         let mut listening = false;
@@ -68,6 +75,7 @@ impl Listener {
                     // Whatever happened before this moment was not heard.
                     self.appended.send_replace(());
                     self.ticked.send_replace(());
+                    self.subscriptions.send_replace(());
                     continue;
                 }
                 message = messages.next() => message,
@@ -76,6 +84,7 @@ impl Listener {
                 Some(Ok(AsyncMessage::Notification(notification))) => match notification.channel() {
                     APPENDED => self.appended.send_replace(()),
                     TICKED => self.ticked.send_replace(()),
+                    SUBSCRIPTIONS => self.subscriptions.send_replace(()),
                     _ => {}
                 },
                 Some(Ok(_)) => {}

@@ -1,7 +1,8 @@
 //! The sequencer: ticks when a committer nudged it, and now and then by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use metrics::{counter, histogram};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -60,8 +61,12 @@ impl Sequencer {
         info!("sequencing");
         while !stop.is_cancelled() {
             self.wakeups.appended.borrow_and_update();
+            let begun = Instant::now();
             let row = client.query_one(&tick, &[]).await.map_err(|error| error.to_string())?;
             let stamped: i64 = row.get(0);
+            histogram!("fairlead_sequencer_tick_duration_seconds").record(begun.elapsed());
+            counter!("fairlead_sequencer_ticks_total").increment(1);
+            counter!("fairlead_sequencer_stamped_events_total").increment(stamped.unsigned_abs());
             if stamped > 0 {
                 debug!(stamped, "ticked");
                 sleep(PACE).await;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 const FIRST: Duration = Duration::from_millis(100);
 const LAST: Duration = Duration::from_secs(5);
 
-/// Doubles from 0.1 to 5 seconds. Without jitter: one relay is at work at a time.
+/// Doubles from 0.1 to 5 seconds. Without jitter: a handful of processes does not storm a broker.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     next: Duration,
@@ -23,10 +23,16 @@ impl Backoff {
         self.next = FIRST;
     }
 
-    /// Waits, until `stop` at the longest.
-    pub(crate) async fn pause(&mut self, stop: &CancellationToken) {
+    /// The next pause.
+    pub(crate) fn next(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).min(LAST);
+        pause
+    }
+
+    /// Waits, until `stop` at the longest.
+    pub(crate) async fn pause(&mut self, stop: &CancellationToken) {
+        let pause = self.next();
         // Only the order matters: whichever comes first ends the pause.
         let _ = tokio::time::timeout(pause, stop.cancelled()).await;
     }

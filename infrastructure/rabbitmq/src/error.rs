@@ -1,6 +1,10 @@
 //! Why the broker did not do it.
 
 use fairlead_application::log::LogError;
+use lapin::{
+    ErrorKind,
+    protocol::{AMQPErrorKind, AMQPSoftError},
+};
 
 /// What goes wrong between us and the broker. Nothing of it names a password.
 #[derive(Debug, thiserror::Error)]
@@ -22,20 +26,36 @@ pub(crate) enum BrokerError {
         /// What the broker says to it.
         source: lapin::Error,
     },
-    /// A message found no queue: somebody removed the binding of the log queue.
-    #[error("the broker returned a message that no queue wants (routing key {routing_key}: {reason})")]
-    Returned {
-        /// The message's routing key.
-        routing_key: String,
-        /// What the broker says to it.
-        reason: String,
-    },
-    /// The broker could not store a message.
-    #[error("the broker refused a message")]
-    Refused,
+    /// A message came back that is none of ours.
+    #[error("the broker returned a message without an event's id")]
+    Stranger,
 }
 
-/// Why the relay gives up its claim.
+impl BrokerError {
+    /// Whether it concerns one channel alone.
+    pub(crate) fn is_of_channel(&self) -> bool {
+        let Self::Failed(error) = self else { return false };
+        soft_error(error).is_some() || matches!(error.kind(), ErrorKind::InvalidChannelState(..))
+    }
+
+    /// Whether the broker closed the channel because a message exceeds its `max_message_size`.
+    pub(crate) fn is_too_large(&self) -> bool {
+        let Self::Failed(error) = self else { return false };
+        // The same code is used for other faults, too.
+        soft_error(error) == Some(AMQPSoftError::PRECONDITIONFAILED) && error.to_string().contains("message size")
+    }
+}
+
+/// The code with which the broker closed a channel.
+pub(crate) fn soft_error(error: &lapin::Error) -> Option<AMQPSoftError> {
+    let ErrorKind::ProtocolError(error) = error.kind() else { return None };
+    match error.kind() {
+        AMQPErrorKind::Soft(code) => Some(code.clone()),
+        AMQPErrorKind::Hard(_) => None,
+    }
+}
+
+/// Why the relay gives up a claim.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RelayError {
     /// The broker.
@@ -44,11 +64,11 @@ pub(crate) enum RelayError {
     /// The log of events.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The log handed out something else than the next position.
-    #[error("the log is not dense: expected position {expected}, got {got}")]
-    Gap {
-        /// The position that had to come.
-        expected: i64,
+    /// The log handed out something else than what follows.
+    #[error("the log is out of order: read up to {reached}, then got {got}")]
+    Disorder {
+        /// Up to here it had been read.
+        reached: i64,
         /// The position that came.
         got: i64,
     },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fairlead_application::health::HealthCheck;
+use fairlead_application::health::{Condition, HealthCheck};
 use futures::{FutureExt, future::BoxFuture};
 use lapin::Connection;
 use tokio::{sync::Mutex, time::timeout};
@@ -67,10 +67,11 @@ impl HealthCheck for BrokerHealth {
         "rabbitmq"
     }
 
-    async fn check(&self) -> Result<(), String> {
-        match timeout(LIMIT, self.ask()).await {
-            Ok(answer) => answer.map_err(|error| error.to_string()),
-            Err(_) => Err(BrokerError::TimedOut("asking for a channel").to_string()),
-        }
+    async fn check(&self) -> Vec<Condition> {
+        let late = |_| Err(BrokerError::TimedOut("asking for a channel"));
+        vec![match timeout(LIMIT, self.ask()).await.unwrap_or_else(late) {
+            Ok(()) => Condition::up(self.name()),
+            Err(problem) => Condition::down(self.name(), problem.to_string()),
+        }]
     }
 }

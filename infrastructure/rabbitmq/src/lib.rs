@@ -8,13 +8,16 @@ mod connection;
 mod error;
 mod health;
 mod message;
-mod progress;
+mod metrics;
+mod plan;
 mod publisher;
 mod relay;
+mod replay;
+mod signals;
 mod topology;
-mod window;
 
 pub use connection::{AmqpUrl, InvalidAmqpUrl};
 pub use health::BrokerHealth;
 pub use relay::Relay;
+pub use replay::{REPLAYED_HEADER, ReplayError, Replayer};
 pub use topology::{EXCHANGE, LOG_QUEUE};

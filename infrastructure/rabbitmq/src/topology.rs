@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use lapin::{
-    Channel, Connection, ErrorKind, ExchangeKind,
+    Channel, Connection, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
-    protocol::{AMQPErrorKind, AMQPSoftError},
+    protocol::AMQPSoftError,
     types::{AMQPValue, FieldTable},
 };
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use crate::error::BrokerError;
+use crate::error::{BrokerError, soft_error};
 
 /// The topic exchange to which every event is published. Consumers bind their queues to it.
 pub const EXCHANGE: &str = "fairlead.events";
@@ -40,7 +40,8 @@ pub(crate) async fn keep(connection: &Connection) -> BrokerError {
     }
 }
 
-async fn look_after(connection: &Connection) -> Result<(), BrokerError> {
+/// Makes what is missing.
+pub(crate) async fn look_after(connection: &Connection) -> Result<(), BrokerError> {
     let opened = || async {
         let opening = timeout(LIMIT, connection.create_channel()).await;
         opening.map_err(|_| BrokerError::TimedOut("opening a channel"))?.map_err(BrokerError::from)
@@ -85,7 +86,6 @@ fn log_arguments() -> FieldTable {
 }
 
 fn named(name: &'static str, error: lapin::Error) -> BrokerError {
-    let conflict = matches!(error.kind(), ErrorKind::ProtocolError(error)
-        if matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED)));
+    let conflict = soft_error(&error) == Some(AMQPSoftError::PRECONDITIONFAILED);
     if conflict { BrokerError::Conflict { name, source: error } } else { error.into() }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::process::{Installation, answered};
 
 /// What anybody may ask.
-const OPEN: [&str; 3] = ["/health/live", "/health/ready", "/openapi.json"];
+const OPEN: [&str; 4] = ["/health/live", "/health/ready", "/health/serving", "/openapi.json"];
 
 /// A body that the operation would take: its schema's example.
 fn body(document: &Value, operation: &Value) -> Option<Value> {
@@ -57,6 +57,11 @@ async fn every_operation_refuses_strangers() {
             assert_eq!(answered(request(None)).await.0, 401, "{name}: no token");
             let (status, problem) = answered(request(Some(&wrong_scope))).await;
             assert_eq!((status, &problem["code"]), (403, &json!("access.forbidden")), "{name}: wrong scope");
+            if path.ends_with("/stream") {
+                // Goes on, and tells of what happens alone.
+                assert_eq!(request(Some(&stranger)).send().await.unwrap().status(), 200, "{name}");
+                continue;
+            }
             let (status, answer) = answered(request(Some(&stranger))).await;
             if path.contains("{id}") {
                 assert_eq!(
@@ -64,10 +69,13 @@ async fn every_operation_refuses_strangers() {
                     (404, &json!("contact.not_found")),
                     "{name}: another organization"
                 );
+            } else if path == "/v1/events" {
+                assert!(!answer.to_string().contains(id), "{name}: another organization");
             } else if method == "get" {
                 assert_eq!((status, &answer["data"]), (200, &json!([])), "{name}: another organization");
             } else {
-                assert_eq!(status, 201, "{name}: in an organization of its own");
+                let made = if path.ends_with("/batch") { 200 } else { 201 };
+                assert_eq!(status, made, "{name}: in an organization of its own");
             }
         }
     }

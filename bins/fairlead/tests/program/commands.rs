@@ -1,20 +1,27 @@
 //! The commands that end by themselves.
 
-use serde_json::Value;
+use fairlead_testing::engine::eventually;
+use serde_json::{Value, json};
 
-use crate::process::Installation;
+use crate::process::{Installation, answered};
 
 #[tokio::test]
 async fn migrations_go_down_and_up_and_tell_where_they_are() {
     let installation = Installation::new().await;
     let lines = |text: String| text.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>();
-    assert_eq!(lines(installation.stdout(&["migrate", "status"])), ["applied", "applied"]);
-    assert_eq!(lines(installation.stdout(&["migrate", "down"])), ["applied", "pending"]);
-    assert_eq!(lines(installation.stdout(&["migrate", "down"])), ["pending", "pending"]);
+    let count = lines(installation.stdout(&["migrate", "status"])).len();
+    for applied in (0..=count).rev() {
+        let all = lines(installation.stdout(&["migrate", "status"]));
+        let expected = [vec!["applied"; applied], vec!["pending"; count - applied]].concat();
+        assert_eq!(all, expected);
+        if applied > 0 {
+            installation.stdout(&["migrate", "down"]);
+        }
+    }
     let output = installation.output(&["worker"]);
     assert!(String::from_utf8(output.stderr).unwrap().contains("fairlead migrate up"), "a worker says what is missing");
-    assert_eq!(lines(installation.stdout(&["migrate", "up"])), ["applied", "applied"]);
-    assert_eq!(lines(installation.stdout(&["migrate", "up"])), ["applied", "applied"]);
+    assert_eq!(lines(installation.stdout(&["migrate", "up"])), vec!["applied"; count]);
+    assert_eq!(lines(installation.stdout(&["migrate", "up"])), vec!["applied"; count]);
 }
 
 #[tokio::test]
@@ -26,4 +33,42 @@ async fn the_sequencer_adopts_and_the_tail_ends_at_the_end() {
     assert_eq!(installation.stdout(&["events", "tail", "--after", "0", "--no-follow"]), "");
     let document: Value = serde_json::from_str(&installation.stdout(&["openapi"])).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
+}
+
+#[tokio::test]
+async fn subscriptions_are_listed_paused_rebuilt_and_resumed() {
+    let installation = Installation::new().await;
+    let mut processes = vec![installation.start("worker"), installation.start("api")];
+    installation.ready().await;
+    let token = installation.token("*:*");
+    let create = installation.http.post(installation.url("/v1/contacts")).bearer_auth(token);
+    assert_eq!(answered(create.json(&json!({ "name": "Ana" }))).await.0, 201);
+    let held = |state: &str| {
+        let list = installation.stdout(&["subscriptions", "list"]);
+        list.lines().filter(|line| line.starts_with("crm.contacts\t") && line.split('\t').nth(5) == Some(state)).count()
+    };
+    eventually("all partitions are held", async || held("yes") == 4).await;
+    installation.stdout(&["subscriptions", "pause", "crm.contacts"]);
+    eventually("nobody holds them", async || held("paused") == 4).await;
+    installation.stdout(&["subscriptions", "resume", "crm.contacts"]);
+    eventually("all are held again", async || held("yes") == 4).await;
+    let rebuilt = installation.stdout(&["subscriptions", "rebuild", "crm.contacts"]);
+    assert_eq!(rebuilt, "crm.contacts is rebuilt: 1 taken in, then the log followed\n");
+    assert_eq!(installation.stdout(&["subscriptions", "parked"]).lines().count(), 1, "the heading alone");
+    assert!(installation.stdout(&["subscriptions", "replay", "crm.contacts"]).starts_with("0 parked streams"));
+    for wrong in [["subscriptions", "rebuild", "relay"], ["subscriptions", "pause", "nobody"]] {
+        let output = installation.output(&wrong);
+        assert!(!output.status.success() && !output.stderr.is_empty(), "{wrong:?}");
+    }
+    // A second worker gets its share at once.
+    processes.push(installation.start("worker"));
+    let holders = "select count(distinct pid) from pg_locks where locktype = 'advisory' and objid < 32767
+                      and database = (select oid from pg_database where datname = current_database())";
+    let admin = installation.database.admin().await;
+    eventually("two workers share", async || admin.query_one(holders, &[]).await.unwrap().get::<_, i64>(0) == 2).await;
+    processes[0].signal("KILL");
+    eventually("one takes all", async || {
+        admin.query_one(holders, &[]).await.unwrap().get::<_, i64>(0) == 1 && held("yes") == 4
+    })
+    .await;
 }

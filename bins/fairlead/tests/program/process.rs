@@ -2,12 +2,18 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     net::TcpListener,
+    path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
 
-use fairlead_testing::{broker::VirtualHost, database::TestDatabase, required};
+use fairlead_testing::{
+    broker::VirtualHost,
+    database::{ENCRYPTION_KEYS, TestDatabase},
+    required,
+};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use uuid::Uuid;
@@ -21,21 +27,31 @@ pub(crate) struct Installation {
     pub(crate) http: Client,
 }
 
+impl Drop for Installation {
+    fn drop(&mut self) {
+        // There is none where nobody was erased.
+        drop(std::fs::remove_file(&self.settings["FAIRLEAD_ERASURE_JOURNAL"]));
+    }
+}
+
 impl Installation {
     /// Names a database that doesn't exist yet and lets the program make it.
     pub(crate) async fn new() -> Self {
         let broker = VirtualHost::create().await;
         let database = TestDatabase::empty_on(&required("FAIRLEAD_TEST_DATABASE_URL"));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let organization = Uuid::from_u128(0x0193_a3c0_0000_7000_8000_0000_0000_0001);
+        let name = database.admin_url().rsplit('/').next().unwrap().to_owned();
+        let journal = std::env::temp_dir().join(format!("{name}-erasures.jsonl"));
         let settings = BTreeMap::from([
             ("FAIRLEAD_DATABASE_URL", database.admin_url()),
             ("FAIRLEAD_APP_DATABASE_URL", database.app_url()),
             ("FAIRLEAD_ENGINE_DATABASE_URL", database.engine_url()),
             ("FAIRLEAD_AMQP_URL", broker.url()),
-            ("FAIRLEAD_HTTP_ADDRESS", format!("127.0.0.1:{port}")),
+            ("FAIRLEAD_HTTP_ADDRESS", free_address()),
             ("FAIRLEAD_TOKEN_SECRET", "t".repeat(32)),
             ("FAIRLEAD_SECRET_KEY", "s".repeat(32)),
+            ("FAIRLEAD_ENCRYPTION_KEYS", ENCRYPTION_KEYS.to_owned()),
+            ("FAIRLEAD_ERASURE_JOURNAL", journal.display().to_string()),
             ("FAIRLEAD_ORGANIZATION_ID", organization.to_string()),
             ("FAIRLEAD_LOG_FILTER", "warn".to_owned()),
         ]);
@@ -66,7 +82,20 @@ impl Installation {
 
     /// Starts a process that goes on.
     pub(crate) fn start(&self, role: &str) -> Process {
-        Process(self.command(&[role]).stdout(Stdio::null()).spawn().unwrap())
+        self.start_with(role, &[])
+    }
+
+    /// The same with settings of its own.
+    pub(crate) fn start_with(&self, role: &str, settings: &[(&str, &str)]) -> Process {
+        let mut command = self.command(&[role]);
+        Process(command.envs(settings.iter().copied()).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// The same, with what it logs kept in a file, a line of JSON an event.
+    pub(crate) fn start_logging(&self, role: &str, file: &Path) -> Process {
+        let mut command = self.command(&[role]);
+        command.env("FAIRLEAD_LOG_FORMAT", "json").env("FAIRLEAD_LOG_FILTER", "info");
+        Process(command.stdout(Stdio::null()).stderr(File::create(file).unwrap()).spawn().unwrap())
     }
 
     /// A token with these scopes in the installation's organization.
@@ -91,6 +120,11 @@ impl Installation {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+/// An address on which nobody listens.
+pub(crate) fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 /// Sends, and reads a JSON answer.

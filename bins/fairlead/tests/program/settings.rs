@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use fairlead_testing::database::ENCRYPTION_KEYS;
+
 #[test]
 fn what_is_missing_or_wrong_is_named() {
     let complete = [
@@ -12,6 +14,7 @@ fn what_is_missing_or_wrong_is_named() {
         ("FAIRLEAD_HTTP_ADDRESS", "127.0.0.1:0"),
         ("FAIRLEAD_TOKEN_SECRET", "tttttttttttttttttttttttttttttttt"),
         ("FAIRLEAD_SECRET_KEY", "ssssssssssssssssssssssssssssssss"),
+        ("FAIRLEAD_ENCRYPTION_KEYS", ENCRYPTION_KEYS),
     ];
     let run = |role: &str, without: &str, with: &[(&str, &str)]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fairlead"));
@@ -23,6 +26,9 @@ fn what_is_missing_or_wrong_is_named() {
     for (role, name) in [
         ("worker", "FAIRLEAD_ENGINE_DATABASE_URL"),
         ("api", "FAIRLEAD_APP_DATABASE_URL"),
+        ("api", "FAIRLEAD_ENGINE_DATABASE_URL"),
+        ("api", "FAIRLEAD_ENCRYPTION_KEYS"),
+        ("worker", "FAIRLEAD_ENCRYPTION_KEYS"),
         ("dev", "FAIRLEAD_ENGINE_DATABASE_URL"),
         ("token", "FAIRLEAD_ORGANIZATION_ID"),
     ] {
@@ -32,11 +38,13 @@ fn what_is_missing_or_wrong_is_named() {
         ("FAIRLEAD_HTTP_ADDRESS", "nowhere", "FAIRLEAD_HTTP_ADDRESS"),
         ("FAIRLEAD_MAX_BODY_BYTES", "-1", "FAIRLEAD_MAX_BODY_BYTES"),
         ("FAIRLEAD_TOKEN_SECRET", "short", "token_secret"),
+        ("FAIRLEAD_ENCRYPTION_KEYS", "own:short", "FAIRLEAD_ENCRYPTION_KEYS"),
         ("FAIRLEAD_APP_DATABASE_URL", "mysql://x", "app_database_url"),
         ("FAIRLEAD_AMQP_URL", "http://x", "amqp_url"),
         ("FAIRLEAD_CORS_ORIGINS", "not a site", "cors_origins"),
         ("FAIRLEAD_HTP_ADDRESS", "127.0.0.1:1", "FAIRLEAD_HTP_ADDRESS"),
         ("FAIRLEAD_LOG_FILTER", "=x=", "log_filter"),
+        ("FAIRLEAD_OTLP_ENDPOINT", "not a url", "otlp_endpoint"),
     ] {
         let error = run("api", "", &[(name, value)]);
         assert!(error.contains(named), "{name}: {error}");

@@ -1,12 +1,18 @@
 //! What is answered when all goes well.
 
+mod batch;
+mod events;
 mod page;
 mod receipt;
 mod record;
+mod timeline;
 
-pub(crate) use page::{ListParams, Page, fields, page};
+pub(crate) use batch::{Batch, BatchAnswer, Meant, Operation, batch};
+pub(crate) use events::{Event, EventPage, RecordEventParams, after, record_events};
+pub(crate) use page::{ListParams, Page, fields, limit, page};
 pub(crate) use receipt::{Created, REPLAYED, Receipt};
-pub(crate) use record::{Record, ShowDeleted, record};
+pub(crate) use record::{Record, ShowDeleted, missing, record};
+pub(crate) use timeline::{TimelineItem, TimelineParams, timeline_page};
 
 use actix_web::http::header::{HeaderValue, InvalidHeaderValue};
 

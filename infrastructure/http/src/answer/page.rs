@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody};
 use fairlead_application::{
     Recorded,
     access::{Authorized, Reveals},
-    list::{Cursors, Filter, ListQuery, Listed, Lists, Sort},
+    list::{Cursors, Filter, ListQuery, Listed, Lists, Search, Sort},
 };
 use fairlead_domain::kernel::Invalid;
 use serde::{Deserialize, Serialize};
@@ -28,11 +28,13 @@ pub(crate) struct ListParams {
     /// How many rows at most.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
-    /// Where the page begins: the `next_cursor` of the page before, with the same `filter` and `sort`.
+    /// Where the page begins: the `next_cursor` of the page before, with the same `q`, `filter` and `sort`.
     cursor: Option<String>,
-    /// The order: a field, descending with a leading `-`.
-    #[param(default = "-created")]
+    /// The order: a field, descending with a leading `-`. `-created` if missing, or with `q` by relevance.
     sort: Option<String>,
+    /// Words that must all be found, as beginnings of words in any of a record's texts.
+    #[param(max_length = 200, example = "ana lim")]
+    q: Option<String>,
     /// Terms that all must hold, separated by blanks: a field, a colon, an operator and a value, as in
     /// `tag:vip name:~ana created:>=2026-01-01`.
     #[param(max_length = 4096, example = "tag:vip name:~ana created:>=2026-01-01")]
@@ -43,12 +45,12 @@ pub(crate) struct ListParams {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Page<T> {
     /// The rows.
-    data: Vec<T>,
+    pub(super) data: Vec<T>,
     /// Whether there are more.
-    has_more: bool,
+    pub(super) has_more: bool,
     /// Send it as `cursor` for the next page. Opaque; null on the last page.
     #[schema(required)]
-    next_cursor: Option<String>,
+    pub(super) next_cursor: Option<String>,
 }
 
 /// What an aggregate's list can be filtered and sorted by, for the document.
@@ -74,17 +76,20 @@ pub(crate) async fn page<A: Listed, T: From<Recorded<A>>>(
     let mut check = Check::default();
     let filter_text = params.filter.unwrap_or_default();
     let filter = check.parameter("filter", filter::<A>(&filter_text));
-    let sort = check.parameter("sort", sort::<A>(params.sort.as_deref()));
+    let search = check.parameter("q", params.q.as_deref().map(Search::parse).transpose());
+    let sort = check.parameter("sort", sort::<A>(params.sort.as_deref(), params.q.is_some()));
     let limit = check.parameter("limit", limit(params.limit.as_deref()));
-    let list = format!("{path}?{}&{filter_text}", sort.map(Sort::to_text).unwrap_or_default());
+    // The length keeps the two texts apart.
+    let words = params.q.map(|text| format!("{}:{text}", text.len())).unwrap_or_default();
+    let list = format!("{path}?{}&{words}&{filter_text}", sort.map(Sort::to_text).unwrap_or_default());
     let cursor = params.cursor.map(|cursor| cursors.open(cx, &list, &cursor));
-    // A cursor is bound to filter and sort; blaming it for their mistakes would mislead.
-    let after = match (&filter, &sort, cursor.transpose()) {
-        (Some(_), Some(_), cursor) => check.parameter("cursor", cursor),
+    // A cursor is bound to filter, words and sort; blaming it for their mistakes would mislead.
+    let after = match (&filter, &search, &sort, cursor.transpose()) {
+        (Some(_), Some(_), Some(_), cursor) => check.parameter("cursor", cursor),
         _ => None,
     };
-    let query = filter.zip(sort).zip(limit.zip(after));
-    let query = query.map(|((filter, sort), (limit, after))| ListQuery { filter, sort, limit, after });
+    let query = || Some(ListQuery { filter: filter?, search: search?, sort: sort?, limit: limit?, after: after? });
+    let query = query();
     let page = lists.page(cx, &check.finish(query)?).await?;
     let next_cursor = page.next.map(|position| cursors.seal(cx, &list, &position));
     Ok(Page { data: page.rows.into_iter().map(T::from).collect(), has_more: next_cursor.is_some(), next_cursor })
@@ -97,15 +102,20 @@ fn filter<A: Listed>(text: &str) -> Result<Filter, Invalid> {
     Filter::parse(text, A::FIELDS).map_err(|error| Invalid::new(error.code, error.to_string()))
 }
 
-fn sort<A: Listed>(text: Option<&str>) -> Result<Sort, Invalid> {
-    let default = A::FIELDS.first().map(|field| Sort { field, descending: true });
-    match (text, default) {
-        (None, Some(default)) => Ok(default),
+fn sort<A: Listed>(text: Option<&str>, searching: bool) -> Result<Sort, Invalid> {
+    let newest = A::FIELDS.first().map(|field| Sort { field, descending: true });
+    match (text, newest) {
+        (None, _) if searching => Ok(Sort::RELEVANCE),
+        (None, Some(newest)) => Ok(newest),
         (text, _) => Sort::parse(text.unwrap_or_default(), A::FIELDS),
     }
 }
 
-fn limit(text: Option<&str>) -> Result<u16, Invalid> {
+/// How many rows a page is to have.
+///
+/// # Errors
+/// `limit.invalid`
+pub(crate) fn limit(text: Option<&str>) -> Result<u16, Invalid> {
     let limit = text.map_or(Some(DEFAULT_LIMIT), |text| text.parse().ok());
     let invalid = || Invalid::new("limit.invalid", format!("must be a whole number from 1 to {MAX_LIMIT}"));
     limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(invalid)

@@ -23,7 +23,7 @@ pub(crate) struct ShowDeleted {
     /// `true` shows the record although it is deleted.
     #[serde(default)]
     #[param(default = false)]
-    deleted: bool,
+    pub(super) deleted: bool,
 }
 
 /// Shows a record, unless there is none, or it is deleted and the caller did not ask for that.
@@ -35,12 +35,14 @@ pub(crate) fn record<A: Aggregate, T: From<Recorded<A>>>(
     show: &ShowDeleted,
 ) -> Result<Record<T>, Problem> {
     let recorded = recorded.filter(|recorded| show.deleted || !recorded.state.is_deleted());
-    let missing = || {
-        let detail = format!("there is no such {}", A::TYPE);
-        Problem::new(ErrorKind::NotFound, format!("{}.not_found", A::TYPE), detail)
-    };
-    let recorded = recorded.ok_or_else(missing)?;
+    let recorded = recorded.ok_or_else(missing::<A>)?;
     Ok(Record { version: recorded.version, body: recorded.into() })
+}
+
+/// There is no such record.
+pub(crate) fn missing<A: Aggregate>() -> Problem {
+    let detail = format!("there is no such {}", A::TYPE);
+    Problem::new(ErrorKind::NotFound, format!("{}.not_found", A::TYPE), detail)
 }
 
 impl<T: Serialize> Responder for Record<T> {

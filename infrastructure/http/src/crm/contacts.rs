@@ -3,7 +3,8 @@
 use actix_web::{HttpRequest, delete, get, patch, post, web::Data};
 use fairlead_application::{
     App, Expected,
-    crm::{ContactsRead, ContactsWrite},
+    crm::{ContactsErase, ContactsRead, ContactsWrite, Timelines},
+    history::History,
     list::{Cursors, Lists},
 };
 use fairlead_domain::{
@@ -12,17 +13,23 @@ use fairlead_domain::{
 };
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::contacts_dto::{ContactBody, ContactPatch, NewContact, Tags};
+use super::{
+    contacts_batch::{ContactBatch, Verb, meant},
+    contacts_dto::{ContactBody, ContactPatch, NewContact, Tags},
+};
 use crate::{
-    answer::{Created, ListParams, Page, Receipt, Record, ShowDeleted, fields, page, record},
+    answer::{
+        self, Batch, BatchAnswer, Created, EventPage, ListParams, Page, Receipt, Record, RecordEventParams,
+        ShowDeleted, TimelineItem, TimelineParams, fields, page, record, record_events, timeline_page,
+    },
     problem::Problem,
     request::{Auth, Id, IfMatch, Query, Valid},
 };
 
 /// The routes of contacts.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(create).service(list).service(show).service(change).service(delete);
-    config.service(restore).service(tag).service(untag);
+    config.service(create).service(batch).service(list).service(show).service(change).service(delete);
+    config.service(restore).service(erase).service(tag).service(untag).service(events).service(timeline);
 }
 
 /// Make a contact known.
@@ -36,6 +43,22 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
 async fn create(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<NewContact>) -> Result<Created, Problem> {
     let command = ContactCommand::Create(Box::new(body.into_inner().try_into()?));
     app.execute::<Contact>(&cx, app.fresh(), Expected::New, command).await?.try_into()
+}
+
+/// Do many things with contacts in one request.
+///
+/// The operations take effect one after the other, and each is answered as it would be alone. With `atomic` all take effect
+/// or none, and the problem names the one that is refused; otherwise a refused one does not hold up the others. What takes
+/// effect does so in one transaction.
+#[utoipa::path(
+    tag = "contacts",
+    security(("bearer" = [Auth::<ContactsWrite>::SCOPE])),
+    request_body = ContactBatch,
+    responses((status = 200, description = "Every operation is answered.", body = BatchAnswer))
+)]
+#[post("/contacts/batch")]
+async fn batch(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<Batch<Verb>>) -> Result<BatchAnswer, Problem> {
+    answer::batch::<Contact, _, _>(&app, &cx, body.into_inner(), meant).await
 }
 
 /// List contacts.
@@ -134,6 +157,24 @@ async fn restore(
     app.execute::<Contact>(&cx, *id, expected.into(), ContactCommand::Restore).await?.try_into()
 }
 
+/// Erase everything personal about a contact, for good: in its record, in lists, and in the events of its past, which
+/// read as erased from then on. Its record stays as a shell, and counts as deleted.
+#[utoipa::path(
+    tag = "contacts",
+    security(("bearer" = [Auth::<ContactsErase>::SCOPE])),
+    params(IfMatch),
+    responses((status = 200, description = "Nothing personal is left.", body = Receipt))
+)]
+#[post("/contacts/{id}/erase")]
+async fn erase(
+    app: Data<App>,
+    cx: Auth<ContactsErase>,
+    id: Id<ContactId>,
+    expected: IfMatch,
+) -> Result<Receipt, Problem> {
+    app.execute::<Contact>(&cx, *id, expected.into(), ContactCommand::Erase).await?.try_into()
+}
+
 /// Put labels on a contact.
 #[utoipa::path(
     tag = "contacts",
@@ -172,4 +213,44 @@ async fn untag(
 ) -> Result<Receipt, Problem> {
     let command = ContactCommand::Untag(body.into_inner().try_into()?);
     app.execute::<Contact>(&cx, *id, expected.into(), command).await?.try_into()
+}
+
+/// Read what happened to a contact, oldest first, whether it is deleted or not.
+#[utoipa::path(
+    tag = "contacts",
+    security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
+    params(RecordEventParams),
+    responses((status = 200, description = "A page; `next_after` is a version.", body = EventPage))
+)]
+#[get("/contacts/{id}/events")]
+async fn events(
+    history: Data<History>,
+    cx: Auth<ContactsRead>,
+    id: Id<ContactId>,
+    params: Query<RecordEventParams>,
+) -> Result<EventPage, Problem> {
+    record_events::<Contact>(&history, &cx, *id, params.into_inner()).await
+}
+
+/// What happened to a contact, the newest first.
+#[utoipa::path(
+    tag = "contacts",
+    security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
+    params(TimelineParams),
+    responses((status = 200, description = "A page.", body = Page<TimelineItem>))
+)]
+#[get("/contacts/{id}/timeline")]
+async fn timeline(
+    app: Data<App>,
+    timelines: Data<Timelines>,
+    cursors: Data<Cursors>,
+    cx: Auth<ContactsRead>,
+    id: Id<ContactId>,
+    request: HttpRequest,
+    params: Query<TimelineParams>,
+) -> Result<Page<TimelineItem>, Problem> {
+    let (params, shown) = params.into_inner().split();
+    record::<Contact, ContactBody>(app.read::<Contact>(&cx, *id).await?, &shown)?;
+    let read = async |before, limit| timelines.contact(&cx, *id, before, limit).await;
+    timeline_page(&cursors, &cx, request.path(), params, read).await
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fairlead_application::{Recorded, envelope::rfc3339};
 use fairlead_domain::{
     crm::{Contact, ContactChange, ContactProfile},
-    kernel::Personal,
+    kernel::{Aggregate, Personal},
     values::{AttributeValue, Email, PersonName, PhoneNumber, Tag},
 };
 use serde::{Deserialize, Serialize};
@@ -140,11 +140,16 @@ pub(super) struct ContactBody {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     deleted: bool,
+    /// There, and true, when everything personal was erased, for good. Then it counts as deleted, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    erased: bool,
 }
 
 impl From<Recorded<Contact>> for ContactBody {
     fn from(recorded: Recorded<Contact>) -> Self {
-        let Contact { profile, deleted } = recorded.state;
+        let deleted = recorded.state.is_deleted();
+        let Contact { profile, erased, .. } = recorded.state;
         let attributes = profile.attributes.iter();
         Self {
             id: recorded.id,
@@ -162,6 +167,7 @@ impl From<Recorded<Contact>> for ContactBody {
             created_at: rfc3339(recorded.created_at),
             updated_at: rfc3339(recorded.updated_at),
             deleted,
+            erased,
         }
     }
 }
@@ -255,7 +261,7 @@ mod tests {
             tenant: Uuid::nil().into(),
             id: Uuid::nil(),
             version: 1,
-            state: Contact { profile, deleted: false },
+            state: Contact { profile, deleted: false, erased: false },
             created_at: at,
             updated_at: at,
         };

@@ -1,6 +1,7 @@
 //! Customer relations over HTTP.
 
 mod contacts;
+mod contacts_batch;
 mod contacts_dto;
 mod values;
 

@@ -70,7 +70,8 @@ impl Completion<'_> {
         }
         for response in self.operation.responses.responses.values_mut() {
             if let RefOr::T(response) = response {
-                describe(response, self.is_command);
+                let of_one = !self.path.ends_with("/batch");
+                describe(response, self.is_command, of_one, self.operation.security.is_some());
             }
         }
         if let Some(RefOr::T(created)) = self.operation.responses.responses.get_mut("201") {
@@ -89,13 +90,21 @@ impl Completion<'_> {
         self.path.contains("{id}")
     }
 
+    /// Whether the answer is a stream, which reads no list.
+    fn goes_on(&self) -> bool {
+        let ok = self.operation.responses.responses.get("200");
+        matches!(ok, Some(RefOr::T(ok)) if ok.content.contains_key("text/event-stream"))
+    }
+
     fn parameters(&mut self) {
         let own = self.operation.parameters.take().unwrap_or_default();
         let mut all: Vec<Parameter> = Vec::new();
         match (self.is_command, self.has_id()) {
             (true, _) => all.push(parameters::idempotency_key()),
-            (false, true) => all.push(parameters::if_none_match()),
-            (false, false) => all.push(parameters::consistency()),
+            (false, true) if self.path.ends_with("{id}") => all.push(parameters::if_none_match()),
+            (false, true) if self.path.ends_with("/timeline") => all.push(parameters::consistency()),
+            (false, false) if !self.goes_on() => all.push(parameters::consistency()),
+            (false, _) => {}
         }
         all.extend([parameters::request_id(), parameters::trace_parent()]);
         let id = self.has_id().then(parameters::id).map(RefOr::T);
@@ -107,7 +116,8 @@ impl Completion<'_> {
         for (status, name, _) in responses::PROBLEMS {
             let possible = match *status {
                 "404" => self.has_id(),
-                "409" | "413" => self.is_command,
+                "409" => self.is_command || self.goes_on(),
+                "413" => self.is_command,
                 "412" => takes_condition(self.operation),
                 "415" => has_body,
                 _ => true,
@@ -121,11 +131,15 @@ impl Completion<'_> {
 }
 
 /// The headers of an answer.
-fn describe(response: &mut Response, is_command: bool) {
+fn describe(response: &mut Response, is_command: bool, of_one: bool, is_counted: bool) {
     let mut headers = vec![("X-Request-Id", "The request's name.")];
+    if is_counted {
+        headers.push(("RateLimit", "How many requests remain, of the organization and of the key."));
+        headers.push(("RateLimit-Policy", "How many there may be in which time."));
+    }
     if is_command {
+        headers.extend(of_one.then_some(("ETag", "The record's version, for `If-Match`.")));
         headers.extend([
-            ("ETag", "The record's version, for `If-Match`."),
             ("Fairlead-Consistency", "Send it with a list to see this change there."),
             ("Idempotency-Replayed", "`true` when the answer is the one an earlier request with the same key got."),
         ]);

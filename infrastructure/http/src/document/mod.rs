@@ -17,7 +17,7 @@ use utoipa::{
 };
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 
-use crate::{crm, health};
+use crate::{crm, events, health};
 
 /// The name of the security scheme.
 pub(crate) const BEARER: &str = "bearer";
@@ -33,15 +33,19 @@ pub(crate) const BEARER: &str = "bearer";
     servers((url = "/", description = "This server")),
     tags(
         (name = "contacts", description = "The people a company knows."),
+        (name = "events", description = "What happened, and what happens."),
         (name = "service", description = "The service itself: whether it is well, and this document."),
     ),
-    components(schemas(crate::problem::ProblemDocument<'static>)),
+    components(schemas(crate::answer::Event, crate::problem::ProblemDocument<'static>)),
 )]
 struct Base;
 
 /// Every route that the document shows.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.configure(health::routes).service(served).service(scope::scope("/v1").configure(crm::routes));
+    config
+        .configure(health::routes)
+        .service(served)
+        .service(scope::scope("/v1").configure(crm::routes).configure(events::routes));
 }
 
 /// The document. The same for every call.

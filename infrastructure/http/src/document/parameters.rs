@@ -1,8 +1,11 @@
 //! Parameters that operations share.
 
-use utoipa::openapi::{
-    KnownFormat, ObjectBuilder, Required, SchemaFormat, Type,
-    path::{Parameter, ParameterBuilder, ParameterIn},
+use utoipa::{
+    IntoParams,
+    openapi::{
+        KnownFormat, ObjectBuilder, Required, SchemaFormat, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
 };
 
 fn text(name: &str, place: ParameterIn, description: &str, schema: ObjectBuilder) -> Parameter {
@@ -66,4 +69,16 @@ pub(super) fn request_id() -> Parameter {
 pub(super) fn trace_parent() -> Parameter {
     let description = "W3C trace context, continued into events; ignored when it can't be read.";
     text("traceparent", ParameterIn::Header, description, ObjectBuilder::new())
+}
+
+/// So that the document names `Last-Event-ID` where a handler reads it.
+pub(crate) struct LastEventId;
+
+impl IntoParams for LastEventId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "The `id` of the last event that arrived: go on behind it, with everything that happened \
+            since. Without it the stream begins with what happens from now on.";
+        let schema = ObjectBuilder::new().pattern(Some("^[0-9]+[.][0-9]+$")).examples(["1.748"]);
+        vec![text("Last-Event-ID", ParameterIn::Header, description, schema)]
+    }
 }

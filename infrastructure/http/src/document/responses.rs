@@ -15,6 +15,7 @@ pub(super) const PROBLEMS: &[(&str, &str, &str)] = &[
     ("413", "TooLarge", "The body has too many bytes."),
     ("415", "Unsupported", "The body is not JSON."),
     ("422", "Invalid", "A value is not accepted; `errors` names all of them."),
+    ("429", "TooMany", "More than is allowed in this time; try again after `Retry-After`."),
     ("500", "Internal", "A fault of the server."),
     ("503", "Unavailable", "A part that is needed does not answer; try again after `Retry-After`."),
 ];
@@ -26,7 +27,7 @@ pub(super) fn problem(status: &str, description: &str) -> Response {
     let response = response.header("X-Request-Id", header("The request's name."));
     match status {
         "401" | "403" => response.header("WWW-Authenticate", header("What is missing (RFC 6750).")),
-        "503" => response.header("Retry-After", header("Seconds to wait.")),
+        "429" | "503" => response.header("Retry-After", header("Seconds to wait.")),
         _ => response,
     }
     .build()

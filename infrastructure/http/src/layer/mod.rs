@@ -1,6 +1,7 @@
 //! What happens around every handler.
 
 mod frame;
+mod measure;
 mod routes;
 mod security;
 mod surplus;

@@ -14,7 +14,8 @@ use actix_web::{
 
 use crate::{
     answer::REPLAYED,
-    request::{CONSISTENCY, IDEMPOTENCY_KEY, TRACEPARENT, X_REQUEST_ID},
+    live::LAST_EVENT_ID,
+    request::{CONSISTENCY, IDEMPOTENCY_KEY, RATE_LIMIT, RATE_LIMIT_POLICY, TRACEPARENT, X_REQUEST_ID},
 };
 
 /// For data: nothing may be loaded, nobody may frame it.
@@ -67,10 +68,20 @@ impl Origins {
                 IF_NONE_MATCH,
                 CONSISTENCY,
                 IDEMPOTENCY_KEY,
+                LAST_EVENT_ID,
                 TRACEPARENT,
                 X_REQUEST_ID,
             ])
-            .expose_headers([ETAG, LOCATION, RETRY_AFTER, CONSISTENCY, REPLAYED, X_REQUEST_ID])
+            .expose_headers([
+                ETAG,
+                LOCATION,
+                RETRY_AFTER,
+                CONSISTENCY,
+                RATE_LIMIT,
+                RATE_LIMIT_POLICY,
+                REPLAYED,
+                X_REQUEST_ID,
+            ])
             .max_age(PREFLIGHT_SECONDS);
         let cors = self.0.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
         Condition::new(!self.0.is_empty(), cors)

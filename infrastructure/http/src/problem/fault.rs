@@ -27,6 +27,13 @@ pub(crate) struct Fault {
     pub(crate) detail: String,
 }
 
+impl Fault {
+    /// A value at a place in the body that is not accepted.
+    pub(crate) fn at(pointer: String, invalid: Invalid) -> Self {
+        Self { pointer: Some(pointer), parameter: None, code: invalid.code.into(), detail: invalid.detail }
+    }
+}
+
 /// Gathers faults while values are built.
 #[derive(Debug, Default)]
 pub(crate) struct Check(Vec<Fault>);

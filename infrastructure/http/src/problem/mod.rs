@@ -18,7 +18,7 @@ use fairlead_application::AppError;
 use fairlead_domain::kernel::{ErrorKind, Invalid};
 
 pub(crate) use fault::{Check, Fault, member};
-pub(crate) use render::{ProblemDocument, render, wrong_method};
+pub(crate) use render::{ProblemBody, ProblemDocument, render, wrong_method};
 
 /// How long a client should wait before it tries again, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -49,7 +49,7 @@ impl Problem {
         let mut problem = Self::with_status(status, code, detail);
         problem.0.title = title;
         match kind {
-            ErrorKind::Unavailable => problem.retry_later(),
+            ErrorKind::Unavailable | ErrorKind::TooMany => problem.retry_later(),
             _ => problem,
         }
     }
@@ -78,10 +78,40 @@ impl Problem {
         problem
     }
 
-    /// Adds a header to the answer; one that can't be written is left out.
+    /// Adds a header to the answer, or replaces it; one that can't be written is left out.
     pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
         self.0.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
         self
+    }
+
+    /// The same about a part of the body: every place in it is below `parent`.
+    pub(crate) fn within(mut self, parent: &str) -> Self {
+        for fault in &mut self.0.errors {
+            fault.pointer = fault.pointer.take().map(|pointer| format!("{parent}{pointer}"));
+        }
+        if self.0.errors.is_empty() {
+            let (code, detail) = (self.0.code.clone(), self.0.detail.to_string());
+            self.0.errors.push(Fault { pointer: Some(parent.to_owned()), parameter: None, code, detail });
+        }
+        self
+    }
+
+    /// What is not accepted, alone.
+    pub(crate) fn into_faults(self) -> Vec<Fault> {
+        self.0.errors
+    }
+
+    /// The problem as a part of an answer that is none.
+    pub(crate) fn into_body(self) -> ProblemBody {
+        let Content { status, title, code, detail, errors, .. } = *self.0;
+        ProblemBody {
+            kind: format!("/problems/{code}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into_owned(),
+            code: code.into_owned(),
+            errors,
+        }
     }
 
     fn retry_later(self) -> Self {

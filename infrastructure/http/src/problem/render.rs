@@ -48,6 +48,28 @@ pub(crate) struct ProblemDocument<'a> {
     errors: &'a [Fault],
 }
 
+/// Why a part of a request failed, where the others did not.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OperationProblem)]
+pub(crate) struct ProblemBody {
+    /// Identifies the kind of problem; stable.
+    #[serde(rename = "type")]
+    #[schema(format = "uri-reference", example = "/problems/contact.email_taken")]
+    pub(super) kind: String,
+    /// The class of the problem, in a few words.
+    pub(super) title: &'static str,
+    /// The HTTP status that it would have had alone.
+    #[schema(minimum = 400, maximum = 599, example = 409)]
+    pub(super) status: u16,
+    /// This problem, in a sentence for people.
+    pub(super) detail: String,
+    /// The kind of problem, for programs; stable.
+    #[schema(example = "contact.email_taken")]
+    pub(super) code: String,
+    /// What is concerned, by place in the body of the whole request.
+    pub(super) errors: Vec<Fault>,
+}
+
 /// The document as bytes.
 fn document(Problem(problem): &Problem, request_id: &str) -> Vec<u8> {
     let document = ProblemDocument {

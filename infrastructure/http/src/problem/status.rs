@@ -13,6 +13,7 @@ pub(super) fn of(kind: ErrorKind) -> (StatusCode, &'static str) {
         ErrorKind::Conflict => (StatusCode::CONFLICT, "The present state forbids it"),
         ErrorKind::Stale => (StatusCode::PRECONDITION_FAILED, "The record has changed"),
         ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+        ErrorKind::TooMany => (StatusCode::TOO_MANY_REQUESTS, "Too much for now"),
         ErrorKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "A value is not accepted"),
         ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Try again later"),
         ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "A fault of the server"),

@@ -1,6 +1,6 @@
 //! Who asks, and whether they may.
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -22,7 +22,7 @@ use futures::{FutureExt, future, future::LocalBoxFuture};
 use secrecy::SecretSlice;
 use tracing::Span;
 
-use super::{CONSISTENCY, RequestId, body, header, idempotency, idempotency::Fingerprints};
+use super::{CONSISTENCY, Rates, RequestId, body, header, idempotency, idempotency::Fingerprints};
 use crate::{
     problem::Problem,
     token::{self, Verifier, WeakKey},
@@ -36,6 +36,7 @@ pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 pub(crate) struct Gate {
     verifier: Verifier,
     fingerprints: Fingerprints,
+    rates: Arc<Rates>,
 }
 
 impl Gate {
@@ -44,15 +45,25 @@ impl Gate {
         settings: &token::Settings,
         secret: &SecretSlice<u8>,
         clock: Arc<dyn Clock>,
+        rates: Rates,
     ) -> Result<Self, WeakKey> {
         let fingerprints = Fingerprints::new(Signer::new(secret, "fingerprint"));
-        Ok(Self { verifier: Verifier::new(settings, clock)?, fingerprints })
+        Ok(Self { verifier: Verifier::new(settings, clock)?, fingerprints, rates: Arc::new(rates) })
+    }
+
+    /// How long what the caller was granted still holds; `None` when it has no end.
+    pub(crate) fn remaining(&self, cx: &Context) -> Option<Duration> {
+        self.verifier.remaining(cx)
     }
 
     /// The caller with everything that the headers say about the request.
     fn context(&self, request: &HttpRequest) -> Result<Context, Problem> {
         let mut context = self.verifier.verify(bearer(request)?).map_err(refused)?;
         Span::current().record("tenant", tracing::field::display(context.tenant()));
+        let standings = self.rates.count(&context);
+        let within = standings.check();
+        request.extensions_mut().insert(standings);
+        within?;
         context.correlation_id = request.extensions().get::<RequestId>().map(|id| id.correlation);
         // The recommendation says to go on without a trace that can't be read.
         let trace = header(request, &TRACEPARENT).ok().flatten();

@@ -8,6 +8,7 @@ mod idempotency;
 mod if_match;
 mod member;
 mod query;
+mod rate;
 mod request_id;
 mod shape;
 mod valid;
@@ -19,9 +20,11 @@ pub(crate) use idempotency::IDEMPOTENCY_KEY;
 pub(crate) use if_match::{IfMatch, matches};
 pub(crate) use member::Member;
 pub(crate) use query::{Query, no_query};
+pub use rate::{InvalidRate, Rate};
+pub(crate) use rate::{RATE_LIMIT, RATE_LIMIT_POLICY, Rates, Standings};
 pub(crate) use request_id::{RequestId, X_REQUEST_ID};
 pub(crate) use shape::{List, Map, Object};
-pub(crate) use valid::Valid;
+pub(crate) use valid::{Valid, decode};
 
 use actix_web::{HttpRequest, http::header::HeaderName};
 
@@ -30,8 +33,11 @@ use crate::problem::Problem;
 /// The request and answer header of consistency tokens.
 pub(crate) const CONSISTENCY: HeaderName = HeaderName::from_static("fairlead-consistency");
 
+/// Marks a request that was `HEAD`: the answer has no body, so one that goes on must not begin.
+pub(crate) struct HeadOnly;
+
 /// A header's value, if it is there; one that is not visible ASCII, or there twice, is refused.
-fn header<'r>(request: &'r HttpRequest, name: &HeaderName) -> Result<Option<&'r str>, Problem> {
+pub(crate) fn header<'r>(request: &'r HttpRequest, name: &HeaderName) -> Result<Option<&'r str>, Problem> {
     let mut values = request.headers().get_all(name);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

@@ -61,7 +61,11 @@ fn is_json(request: &HttpRequest) -> Result<(), Problem> {
     Ok(())
 }
 
-fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// Reads a JSON object; what is wrong with it is told by its place in there.
+///
+/// # Errors
+/// `request.malformed`, or `request.invalid` with the place
+pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let decoded = serde_path_to_error::deserialize::<_, Object<T>>(&mut reader);
     let decoded = decoded.map_err(|error| (pointer(error.path()), error.into_inner()));

@@ -128,7 +128,7 @@ async fn labels_come_and_go() {
     let service = Service::start().await;
     let path = service.contact("Ana").await;
     let tagged = service.post(&format!("{path}/tag"), json!({ "tags": ["A", "b"] })).await;
-    assert_eq!((tagged.status.as_u16(), &tagged.body["version"]), (200, &json!(3)));
+    assert_eq!((tagged.status.as_u16(), &tagged.body["version"]), (200, &json!(2)));
     service.post(&format!("{path}/untag"), json!({ "tags": ["a", "never"] })).await;
     assert_eq!(service.get(&path).await.body["tags"], json!(["b"]));
     let bad = service.post(&format!("{path}/tag"), json!({ "tags": ["ok", ""] })).await;

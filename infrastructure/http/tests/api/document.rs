@@ -54,18 +54,28 @@ fn every_operation_is_described() {
         assert_eq!(has("Idempotency-Key"), command, "{place}");
         assert_eq!(has("If-Match"), command && path.contains("{id}"), "{place}");
         assert_eq!(has("X-Request-Id"), secured, "{place}");
-        let list = secured && !command && !path.contains("{id}");
-        for name in ["limit", "cursor", "sort", "filter", "Fairlead-Consistency"] {
+        let read = secured && !command;
+        let log = read && path.ends_with("/events");
+        let stream = operation["responses"]["200"]["content"]["text/event-stream"].is_object();
+        let list = read && !path.contains("{id}") && !log && !stream;
+        let timeline = read && path.ends_with("/timeline");
+        for name in ["sort", "filter"] {
             assert_eq!(has(name), list, "{place} {name}");
         }
-        assert_eq!(has("deleted"), secured && !command && !list, "{place}");
+        assert_eq!(has("cursor"), list || timeline, "{place}");
+        assert_eq!(has("limit"), list || log || timeline, "{place}");
+        assert_eq!(has("after"), log, "{place}");
+        assert_eq!(has("Last-Event-ID"), stream, "{place}");
+        assert_eq!(has("Fairlead-Consistency"), timeline || read && !path.contains("{id}") && !stream, "{place}");
+        assert_eq!(has("If-None-Match"), read && path.ends_with("{id}"), "{place}");
+        assert_eq!(has("deleted"), timeline || read && path.ends_with("{id}"), "{place}");
         if let Some(body) = operation.get("requestBody") {
             for (_, content) in body["content"].as_object().unwrap() {
                 assert!(resolve(&document, &content["schema"])["example"].is_object(), "{place} has no example");
             }
         }
         let responses = operation["responses"].as_object().unwrap();
-        for status in ["400", "401", "403", "422", "500", "503"] {
+        for status in ["400", "401", "403", "422", "429", "500", "503"] {
             assert!(!secured || responses.contains_key(status), "{place} {status}");
         }
         for (status, response) in responses {

@@ -60,6 +60,50 @@ async fn a_filter_leaves_what_matches() {
 }
 
 #[tokio::test]
+async fn words_find_and_the_best_come_first() {
+    let service = Service::start().await;
+    people(&service).await;
+    assert_eq!(service.post("/v1/contacts", json!({ "name": "Di", "tags": ["ana"] })).await.status, 201);
+    assert_eq!(service.post("/v1/contacts", json!({ "name": "Anabela" })).await.status, 201);
+    for (parameters, expected) in [
+        (vec![("q", "ána")], vec!["Ana B", "Ana", "Anabela", "Di"]),
+        (vec![("q", "an"), ("sort", "name")], vec!["Ana", "Ana B", "Anabela", "Di"]),
+        (vec![("q", "an"), ("filter", "tag:vip")], vec!["Ana"]),
+        (vec![("q", "b, ANA!")], vec!["Ana B"]),
+        (vec![("q", "' & | !")], vec![]),
+        (vec![("q", "a & !b")], vec!["Ana B"]),
+    ] {
+        let answer = list(&service, &parameters).await;
+        match parameters[0].1 {
+            "' & | !" => assert_eq!(answer.is_problem(422, "request.invalid").faults(), [("q", "query.empty")]),
+            _ => assert_eq!(names(&answer), expected, "{parameters:?}"),
+        }
+    }
+    let first = list(&service, &[("q", "ana"), ("limit", "2")]).await;
+    let cursor = first.body["next_cursor"].as_str().unwrap();
+    assert_eq!(names(&list(&service, &[("q", "ana"), ("cursor", cursor)]).await), ["Anabela", "Di"]);
+    for parameters in [
+        vec![("cursor", cursor)],
+        vec![("cursor", cursor), ("q", "an")],
+        vec![("cursor", cursor), ("q", "ana"), ("sort", "-created")],
+        vec![("cursor", cursor), ("q", "ana"), ("filter", "tag:vip")],
+    ] {
+        let answer = list(&service, &parameters).await;
+        assert_eq!(
+            answer.is_problem(422, "request.invalid").faults(),
+            [("cursor", "cursor.invalid")],
+            "{parameters:?}"
+        );
+    }
+    let endless = "a".repeat(201);
+    for (q, code) in [("", "query.empty"), (&endless, "query.too_long")] {
+        let answer = list(&service, &[("q", q), ("cursor", "x")]).await;
+        assert_eq!(answer.is_problem(422, "request.invalid").faults(), [("q", code)]);
+    }
+    list(&service, &[("q", "ana"), ("sort", "relevance")]).await.is_problem(422, "request.invalid");
+}
+
+#[tokio::test]
 async fn deleted_contacts_are_left_out() {
     let service = Service::start().await;
     let path = service.contact("Ana").await;

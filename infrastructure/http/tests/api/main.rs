@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod batch;
 mod commands;
 mod conditions;
 mod document;
+mod events;
 mod everything;
 mod headers;
 mod health;
 mod hostile;
+mod limits;
 mod lists;
+mod live;
 mod logs;
 mod memory;
 mod service;

@@ -9,13 +9,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_application::{
     AppError, Context, Recorded,
-    health::HealthCheck,
-    list::{Condition, ListPort, ListQuery, Literal, Operator, Page, Position},
+    crm::{TimelineEntry, TimelinePort},
+    health::{self, HealthCheck},
+    list::{Condition, ListPort, ListQuery, Literal, Operator, Page, Position, Search, words},
     memory::MemoryStore,
     ports::{Append, Appended, Clock, EventStore, IdGenerator, Loaded, StoreError, StoredEvent},
     recorded::decode_state,
 };
-use fairlead_domain::{crm::Contact, ids::OrganizationId};
+use fairlead_domain::{crm::Contact, ids::OrganizationId, kernel::UniqueKey};
 use uuid::Uuid;
 
 /// How the store behaves.
@@ -30,7 +31,7 @@ pub(crate) enum Mood {
 
 #[derive(Default)]
 pub(crate) struct Store {
-    inner: MemoryStore,
+    pub(crate) inner: Arc<MemoryStore>,
     streams: Mutex<Vec<(OrganizationId, Uuid)>>,
     events: Mutex<Vec<Uuid>>,
     written: AtomicU64,
@@ -85,6 +86,11 @@ impl EventStore for Store {
         Ok(appended)
     }
 
+    async fn holders(&self, cx: &Context, keys: &[UniqueKey]) -> Result<Vec<Option<Uuid>>, StoreError> {
+        self.feel().await?;
+        self.inner.holders(cx, keys).await
+    }
+
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
         self.inner.events(cx, stream).await
     }
@@ -107,6 +113,7 @@ impl ListPort<Contact> for Contacts {
         });
         let mut rows: Vec<_> = states
             .filter(|row| !row.state.deleted && query.filter.0.iter().all(|condition| holds(condition, row)))
+            .filter(|row| query.search.as_ref().is_none_or(|search| meets(search, row)))
             .map(|row| (place(query, &row), row))
             .collect();
         rows.sort_by(|(a, _), (b, _)| if query.sort.descending { b.cmp(a) } else { a.cmp(b) });
@@ -121,8 +128,33 @@ impl ListPort<Contact> for Contacts {
     }
 }
 
+#[async_trait]
+impl TimelinePort for Contacts {
+    async fn page(
+        &self,
+        cx: &Context,
+        record: Uuid,
+        before: Option<i64>,
+        limit: u16,
+    ) -> Result<Vec<TimelineEntry>, AppError> {
+        let events = self.0.events(cx, record).await?.into_iter().rev();
+        let before = before.unwrap_or(i64::MAX);
+        let entry = |event: StoredEvent| TimelineEntry {
+            event_id: event.id,
+            event_type: event.event_type,
+            position: event.version,
+            version: event.version,
+            occurred_at: event.occurred_at,
+            actor: event.metadata.actor,
+            data: event.data,
+        };
+        Ok(events.filter(|event| event.version < before).take(limit.into()).map(entry).collect())
+    }
+}
+
 fn value(query: &ListQuery, row: &Recorded<Contact>) -> Literal {
     match query.sort.field.name {
+        "relevance" => Literal::Relevance(query.search.as_ref().map_or(0, |search| relevance(search, row))),
         "created" => Literal::Instant(row.created_at),
         "updated" => Literal::Instant(row.updated_at),
         _ => Literal::Text(name(row)),
@@ -138,11 +170,25 @@ fn text(literal: &Literal) -> String {
         Literal::Text(text) => text.clone(),
         Literal::Id(id) => id.to_string(),
         Literal::Instant(time) => format!("{:020}", time.timestamp_micros()),
+        Literal::Relevance(relevance) => relevance.to_string(),
     }
 }
 
 fn name(row: &Recorded<Contact>) -> String {
     row.state.profile.name.known().map(|name| name.as_str().to_lowercase()).unwrap_or_default()
+}
+
+/// Names and tags are all that this list looks at.
+fn meets(search: &Search, row: &Recorded<Contact>) -> bool {
+    let tags = row.state.profile.tags.iter().flat_map(|tag| words(tag.as_str()));
+    let all: Vec<_> = words(&name(row)).into_iter().chain(tags).collect();
+    search.words().all(|word| all.iter().any(|text| text.starts_with(word)))
+}
+
+fn relevance(search: &Search, row: &Recorded<Contact>) -> i32 {
+    let name = words(&name(row));
+    let all = |found: &dyn Fn(&str, &str) -> bool| search.words().all(|word| name.iter().any(|text| found(text, word)));
+    i32::from(all(&|text, word| text.starts_with(word))) + i32::from(all(&|text, word| text == word))
 }
 
 fn holds(condition: &Condition, row: &Recorded<Contact>) -> bool {
@@ -191,6 +237,10 @@ impl IdGenerator for Counting {
 /// A part that is up, down or silent.
 pub(crate) enum Part {
     Up(&'static str),
+    /// Up, and needed by every request.
+    Vital(&'static str),
+    /// Tells of a second part that is down.
+    Half(&'static str, &'static str),
     Down(&'static str, &'static str),
     Silent(&'static str),
 }
@@ -199,14 +249,22 @@ pub(crate) enum Part {
 impl HealthCheck for Part {
     fn name(&self) -> &'static str {
         match self {
-            Self::Up(name) | Self::Down(name, _) | Self::Silent(name) => name,
+            Self::Up(name) | Self::Vital(name) | Self::Half(name, _) => name,
+            Self::Down(name, _) | Self::Silent(name) => name,
         }
     }
 
-    async fn check(&self) -> Result<(), String> {
-        match self {
-            Self::Up(_) => Ok(()),
-            Self::Down(_, why) => Err((*why).to_owned()),
+    fn is_vital(&self) -> bool {
+        matches!(self, Self::Vital(_))
+    }
+
+    async fn check(&self) -> Vec<health::Condition> {
+        match *self {
+            Self::Up(name) | Self::Vital(name) => vec![health::Condition::up(name)],
+            Self::Half(name, other) => {
+                vec![health::Condition::up(name).with("a remark"), health::Condition::down(other, "stuck")]
+            }
+            Self::Down(name, why) => vec![health::Condition::down(name, why)],
             Self::Silent(_) => std::future::pending().await,
         }
     }

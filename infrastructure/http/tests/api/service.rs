@@ -3,13 +3,16 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
-use fairlead_application::{App, health::HealthCheck, list::Lists};
+use fairlead_application::{
+    App, crm::Timelines, health::HealthCheck, history::History, list::Lists, live::Tail, memory::MemoryStore,
+};
 use fairlead_http::{
-    Parts, Settings, server,
+    Live, LiveLimits, LiveReader, Parts, Rate, Settings, server,
     token::{self, Grant, Signer},
 };
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::memory::{Contacts, Counting, Part, Store, Ticking};
@@ -20,6 +23,9 @@ pub(crate) const ORIGIN: &str = "https://app.example.com";
 
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
+    pub(crate) live: Live,
+    /// Ends the reader of live events.
+    pub(crate) stop: CancellationToken,
     pub(crate) store: Arc<Store>,
     pub(crate) handle: ServerHandle,
     client: Client,
@@ -46,9 +52,17 @@ pub(crate) fn settings() -> Settings {
         cors_origins: vec![ORIGIN.to_owned()],
         max_body_bytes: MAX_BODY,
         token: tokens(),
+        rate_per_organization: Rate { per_second: 20_000, burst: 20_000 },
+        rate_per_key: Rate { per_second: 10_000, burst: 10_000 },
         secret: vec![9; 32].into(),
         shutdown_timeout: Duration::from_secs(5),
     }
+}
+
+/// Limits of streams: 20, and 10 of one organization.
+pub(crate) fn live(store: Arc<MemoryStore>) -> (Live, LiveReader) {
+    let tail: Box<dyn Tail> = Box::new(store);
+    Live::new(tail, LiveLimits { streams: 20, streams_per_organization: 10 })
 }
 
 /// A token of an organization with these permissions.
@@ -67,10 +81,16 @@ impl Service {
     pub(crate) fn with(settings: Settings, parts: Vec<Part>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, clock) = (Arc::new(Store::default()), Arc::new(Ticking::new()));
+        let (live, reader) = live(store.inner.clone());
+        let stop = CancellationToken::new();
+        tokio::spawn(reader.run(stop.clone()));
         let health = parts.into_iter().map(|part| Arc::new(part) as Arc<dyn HealthCheck>).collect();
         let parts = Parts {
             app: App::new(store.clone(), clock.clone(), Arc::new(Counting::new())),
             contacts: Lists::new(Arc::new(Contacts(store.clone()))),
+            history: History::new(store.inner.clone()),
+            live: live.clone(),
+            timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
             health,
             clock,
         };
@@ -78,7 +98,7 @@ impl Service {
         let handle = server.handle();
         tokio::spawn(server);
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { address, store, handle, client, token: token(1, "*:*") }
+        Self { address, live, stop, store, handle, client, token: token(1, "*:*") }
     }
 
     /// A request without a token.
@@ -123,7 +143,7 @@ impl Ask for RequestBuilder {
 }
 
 impl Answer {
-    async fn of(response: Response) -> Self {
+    pub(crate) async fn of(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("a body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));

@@ -2,18 +2,26 @@
 
 use std::sync::Arc;
 
-use fairlead_application::{App, list::Lists};
+use fairlead_application::{App, crm::Timelines, history::History, list::Lists};
 use fairlead_http::{Parts, ServerError, Settings, server, token};
 
 use crate::{
     memory::{Contacts, Counting, Store, Ticking},
-    service::{settings, tokens},
+    service::{live, settings, tokens},
 };
 
 fn refusal(settings: Settings) -> ServerError {
     let (store, clock) = (Arc::new(Store::default()), Arc::new(Ticking::new()));
     let app = App::new(store.clone(), clock.clone(), Arc::new(Counting::new()));
-    let parts = Parts { app, contacts: Lists::new(Arc::new(Contacts(store))), health: Vec::new(), clock };
+    let parts = Parts {
+        app,
+        history: History::new(store.inner.clone()),
+        live: live(store.inner.clone()).0,
+        contacts: Lists::new(Arc::new(Contacts(store.clone()))),
+        timelines: Timelines::new(Arc::new(Contacts(store))),
+        health: Vec::new(),
+        clock,
+    };
     server(settings, parts).err().expect("no server")
 }
 

@@ -1,11 +1,15 @@
 //! The list of contacts.
 
 use fairlead_application::{Recorded, list::Field};
-use fairlead_domain::{crm::Contact, kernel::Personal};
+use fairlead_domain::{
+    crm::Contact,
+    kernel::Personal,
+    values::{AddressParts, AttributeValue},
+};
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::StateProjection;
+use crate::{Searched, StateProjection, search::Words};
 
 /// Contacts as lists show them.
 pub struct ContactList;
@@ -29,6 +33,7 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub state: Json,
+    pub words: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -57,6 +62,7 @@ impl StateProjection for ContactList {
             created_at: recorded.created_at,
             updated_at: recorded.updated_at,
             state: serde_json::to_value(&recorded.state)?,
+            words: words(recorded).to_tsvector(),
         })
     }
 
@@ -72,6 +78,41 @@ impl StateProjection for ContactList {
             _ => Column::CreatedAt,
         }
     }
+}
+
+impl Searched for ContactList {
+    const LOOKUP: &'static str = "crm.contact_ids";
+}
+
+/// What a contact is found by: everything that is known of the person, but for what is true or false alone. Attributes
+/// come last, since there is a limit.
+fn words(recorded: &Recorded<Contact>) -> Words {
+    let profile = &recorded.state.profile;
+    let name = profile.name.known().map(|name| name.as_str());
+    let mut words = Words::of_name(recorded.tenant, name.unwrap_or_default());
+    if let Some(email) = profile.email.as_ref().and_then(Personal::known) {
+        words.add(email.as_str());
+    }
+    if let Some(phone) = profile.phone.as_ref().and_then(Personal::known) {
+        words.add_phone(phone.as_str());
+    }
+    for tag in &profile.tags {
+        words.add(tag.as_str());
+    }
+    if let Some(address) = profile.address.as_ref().and_then(Personal::known) {
+        let AddressParts { street, city, region, postal_code, country } = address.parts();
+        for part in [street, city, region, postal_code, country].iter().flatten() {
+            words.add(part);
+        }
+    }
+    for value in profile.attributes.values().filter_map(Personal::known) {
+        match value {
+            AttributeValue::Text(text) => words.add(text),
+            AttributeValue::Number(number) => words.add(&number.to_string()),
+            AttributeValue::Flag(_) => {}
+        }
+    }
+    words
 }
 
 #[cfg(test)]

@@ -19,9 +19,10 @@ async fn pages_of_a_tick(engine: &Client, app: &Client, stream: u128) -> i64 {
 /// The same for an advance of a subscription and for asking whether a write is covered.
 async fn pages_of_a_checkpoint(engine: &Client, app: &Client) -> i64 {
     let mut sum = 0;
-    for (client, sql) in
-        [(engine, "engine.advance('tester', 0::smallint, 1, 1)"), (app, "engine.covers('tester', 1, 1)")]
-    {
+    for (client, sql) in [
+        (engine, "engine.advance('tester', 0::smallint, 1, 1)"),
+        (app, "engine.coverage(gen_random_uuid(), 'tester', 1, 1, -1)"),
+    ] {
         let sql = format!("explain (analyze, buffers, format json) select {sql}");
         let plan: serde_json::Value = client.query_one(&sql, &[]).await.unwrap().get(0);
         sum += plan[0]["Plan"]["Shared Hit Blocks"].as_i64().unwrap();
@@ -44,7 +45,8 @@ async fn a_hundred_thousand_ticks_under_an_open_transaction_cost_no_more_than_th
     let (engine, app) = (connect(&database.engine_url()).await, connect(&database.app_url()).await);
     let _here = leave_open(&database.admin_url()).await;
     let _there = leave_open(&elsewhere.admin_url()).await;
-    engine.batch_execute("select engine.take_over('tester', 0::smallint)").await.unwrap();
+    let subscribe = "select engine.subscribe('tester', 1::smallint, 0); select engine.take_over('tester', 0::smallint)";
+    engine.batch_execute(subscribe).await.unwrap();
 
     // The first calls of a session also read the catalog.
     for n in 1..=20 {

@@ -60,6 +60,7 @@ impl People {
     async fn found(&self, filter: &str, sort: &str, limit: u16) -> Vec<&'static str> {
         let mut query = ListQuery {
             filter: Filter::parse(filter, Contact::FIELDS).unwrap(),
+            search: None,
             sort: Sort::parse(sort, Contact::FIELDS).unwrap(),
             limit,
             after: None,
@@ -84,7 +85,7 @@ async fn filters_find_what_they_say() {
     let (ana, percent, bo, zoe, emile) = ("Ana Lima", "ana 100%", "Bo", "Zoë \"Z\" O'Neil", "Émile_");
     let owner = format!("owner:{}", Uuid::from_u128(1));
     let not_owner = format!("owner:!{}", Uuid::from_u128(1));
-    let cases: [(&str, &[&str]); 20] = [
+    let cases: [(&str, &[&str]); 25] = [
         ("", &[ana, percent, bo, zoe, emile]),
         ("tag:vip", &[ana, percent]),
         ("tag:VIP tag:lisbon", &[ana]),
@@ -101,6 +102,11 @@ async fn filters_find_what_they_say() {
         ("email:ANA@example.com", &[ana]),
         ("email:!ana@example.com", &[percent, bo, zoe, emile]),
         ("phone:+351210000002", &[bo]),
+        ("phone:~0000002", &[bo]),
+        ("phone:~+3512 tag:vip", &[ana, percent]),
+        ("phone:~351-21", &[]),
+        ("email:~@example.com name:~o", &[bo]),
+        (r"name:~ana\%", &[]),
         (&owner, &[ana, bo]),
         (&not_owner, &[percent, zoe, emile]),
         ("created:>2026-01-01 created:<9999-01-01", &[ana, percent, bo, zoe, emile]),

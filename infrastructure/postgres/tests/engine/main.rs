@@ -2,13 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod batch;
 mod catalog;
 mod contention;
 mod foreign;
+mod history;
 mod lists;
 mod migrations;
 mod partitions;
+mod privacy;
 mod projection;
+mod readmodels;
 mod restore;
+mod rotation;
+mod search;
 mod sequencer;
+mod standing;
 mod store;
+mod subscriptions;

@@ -16,13 +16,13 @@ use fairlead_testing::{
 };
 use uuid::Uuid;
 
-fn create(name: &str) -> ContactCommand {
+pub(crate) fn create(name: &str) -> ContactCommand {
     ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new(name).unwrap())))
 }
 
 fn everything() -> ListQuery {
     let sort = Sort::parse("-created", Contact::FIELDS).unwrap();
-    ListQuery { filter: Filter::default(), sort, limit: 200, after: None }
+    ListQuery { filter: Filter::default(), search: None, sort, limit: 200, after: None }
 }
 
 /// What the caller's list shows once it has seen the write behind `token`.

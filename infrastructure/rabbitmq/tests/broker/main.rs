@@ -4,7 +4,9 @@
 
 mod failures;
 mod health;
+mod memory_claim;
 mod memory_log;
+mod partitions;
 mod relay;
 mod subscribers;
 mod support;

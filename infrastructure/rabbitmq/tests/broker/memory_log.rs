@@ -1,39 +1,62 @@
-//! The log of events in memory: a fake of our own port.
+//! The log of events in memory: a fake of our own ports.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard},
+};
 
-use async_trait::async_trait;
 use fairlead_application::{
     envelope::SequencedEvent,
-    log::{Claim, EventLog, LogError},
     ports::{Metadata, StoredEvent},
+    subscription::{Checkpoint, ParkedStream},
 };
 use serde_json::json;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
-/// A log that tests can write to and look into.
+/// A log that tests can write to and look into, as one of the processes that read it.
 #[derive(Clone)]
 pub(crate) struct MemoryLog {
-    state: Arc<Mutex<State>>,
-    changed: watch::Sender<()>,
+    pub(super) state: Arc<Mutex<State>>,
+    pub(super) changed: watch::Sender<()>,
+    /// The number of the process.
+    pub(super) member: u32,
 }
 
 #[derive(Default)]
-struct State {
-    events: Vec<SequencedEvent>,
-    versions: std::collections::HashMap<Uuid, i64>,
-    checkpoint: i64,
-    /// The number of the last claim, from 1.
-    epoch: u64,
-    held: bool,
+pub(super) struct State {
+    pub(super) events: Vec<SequencedEvent>,
+    versions: HashMap<Uuid, i64>,
+    pub(super) partitions: Vec<Partition>,
     /// Every checkpoint recorded, with the claim's number.
-    advances: Vec<(u64, i64)>,
+    pub(super) advances: Vec<(u64, i64)>,
+    /// The process of this number is stopped wherever it asks whether it holds a partition.
+    pub(super) stopped: Option<u32>,
+}
+
+#[derive(Default)]
+pub(super) struct Partition {
+    pub(super) checkpoint: Checkpoint,
+    /// The number of the last claim, from 1.
+    pub(super) epoch: u64,
+    pub(super) held: bool,
+    /// Who holds it, or may hold it next; anybody when `None`.
+    pub(super) member: Option<u32>,
+    /// The claim of this number is to end.
+    pub(super) wanted: Option<u64>,
+    /// By tenant and stream: the first version, and whether a replay is demanded.
+    pub(super) parked: BTreeMap<(Uuid, Uuid), (i64, bool)>,
 }
 
 impl MemoryLog {
     pub(crate) fn new() -> Self {
-        Self { state: Arc::default(), changed: watch::Sender::new(()) }
+        Self::partitioned(1)
+    }
+
+    pub(crate) fn partitioned(count: usize) -> Self {
+        let partitions = (0..count).map(|_| Partition::default()).collect();
+        let state = State { partitions, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), changed: watch::Sender::new(()), member: 0 }
     }
 
     /// A log with `count` events over `streams` streams, round robin.
@@ -56,6 +79,11 @@ impl MemoryLog {
         log
     }
 
+    /// The same log, as another process sees it.
+    pub(crate) fn member(&self, member: u32) -> Self {
+        Self { member, ..self.clone() }
+    }
+
     /// Appends an event to the stream of that number.
     pub(crate) fn append(&self, stream: u64) {
         let name = |version| if version == 1 { "contact.created" } else { "contact.renamed" };
@@ -64,16 +92,14 @@ impl MemoryLog {
 
     /// Appends an event whose name follows from its version.
     pub(crate) fn append_named(&self, stream: u64, name: impl Fn(i64) -> &'static str) {
-        {
-            let mut state = self.lock();
+        self.change(|state| {
             let position = i64::try_from(state.events.len()).unwrap() + 1;
-            let id = Uuid::from_u128(u128::from(stream) + 0x1000);
+            let id = stream_id(stream);
             let version = state.versions.entry(id).or_default();
             *version += 1;
             let event = event(position, id, *version, name(*version));
             state.events.push(event);
-        }
-        self.changed.send_replace(());
+        });
     }
 
     pub(crate) fn events(&self) -> Vec<SequencedEvent> {
@@ -84,24 +110,59 @@ impl MemoryLog {
         i64::try_from(self.lock().events.len()).unwrap()
     }
 
+    /// Up to here everything is recorded.
     pub(crate) fn checkpoint(&self) -> i64 {
-        self.lock().checkpoint
+        self.lock().partitions.iter().map(|partition| partition.checkpoint.position).min().unwrap()
     }
 
     pub(crate) fn advances(&self) -> Vec<(u64, i64)> {
         self.lock().advances.clone()
     }
 
-    /// The number of the last claim, and whether it is held.
+    /// The number of the first partition's last claim, and whether it is held.
     pub(crate) fn holder(&self) -> (u64, bool) {
         let state = self.lock();
-        (state.epoch, state.held)
+        (state.partitions[0].epoch, state.partitions[0].held)
     }
 
-    /// The holder loses its claim, without noticing it.
-    pub(crate) fn expel(&self) {
-        self.lock().held = false;
-        self.changed.send_replace(());
+    /// Which processes hold the partitions.
+    pub(crate) fn members(&self) -> Vec<Option<u32>> {
+        let held = |partition: &Partition| partition.member.filter(|_| partition.held);
+        self.lock().partitions.iter().map(held).collect()
+    }
+
+    /// The holder of the first partition loses it, without noticing it, to a process, or to whoever comes first.
+    pub(crate) fn expel(&self, to: Option<u32>) {
+        self.change(|state| {
+            state.partitions[0].held = false;
+            state.partitions[0].member = to;
+        });
+    }
+
+    /// The holder of a partition is asked to leave it to another process.
+    pub(crate) fn hand_over(&self, partition: usize, member: u32) {
+        self.change(|state| {
+            let partition = &mut state.partitions[partition];
+            partition.member = Some(member);
+            partition.wanted = Some(partition.epoch);
+        });
+    }
+
+    /// A process is stopped, or woken.
+    pub(crate) fn stop(&self, member: Option<u32>) {
+        self.change(|state| state.stopped = member);
+    }
+
+    pub(crate) fn parked(&self) -> Vec<ParkedStream> {
+        self.lock().partitions.iter().flat_map(|partition| listed(partition, |_| true)).collect()
+    }
+
+    pub(crate) fn demand_replays(&self) {
+        self.change(|state| {
+            for partition in &mut state.partitions {
+                partition.parked.values_mut().for_each(|(_, demanded)| *demanded = true);
+            }
+        });
     }
 
     /// Waits until the checkpoint is there.
@@ -117,9 +178,25 @@ impl MemoryLog {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.changed.send_replace(());
+        changed
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+}
+
+pub(super) fn listed(partition: &Partition, wanted: impl Fn(bool) -> bool) -> Vec<ParkedStream> {
+    let parked = partition.parked.iter().filter(|(_, (_, demanded))| wanted(*demanded));
+    parked.map(|(&(tenant, stream), &(first_version, _))| ParkedStream { tenant, stream, first_version }).collect()
+}
+
+/// The id of the stream of that number.
+pub(crate) fn stream_id(stream: u64) -> Uuid {
+    Uuid::from_u128(u128::from(stream) + 0x1000)
 }
 
 fn event(position: i64, stream: Uuid, version: i64, event_type: &str) -> SequencedEvent {
@@ -142,74 +219,4 @@ fn event(position: i64, stream: Uuid, version: i64, event_type: &str) -> Sequenc
     // Two tenants, a stream belongs to one.
     let tenant = Uuid::from_u128(1 + stream.as_u128() % 2);
     SequencedEvent { position, incarnation: 1, tenant, stream, event }
-}
-
-#[async_trait]
-impl EventLog for MemoryLog {
-    async fn claim(&self, subscription: &str) -> Result<Box<dyn Claim>, LogError> {
-        assert_eq!(subscription, "relay");
-        let mut changed = self.changed.subscribe();
-        loop {
-            {
-                let mut state = self.lock();
-                if !state.held {
-                    state.held = true;
-                    state.epoch += 1;
-                    let (epoch, checkpoint) = (state.epoch, state.checkpoint);
-                    drop(state);
-                    self.changed.send_replace(());
-                    let changed = AsyncMutex::new(self.changed.subscribe());
-                    return Ok(Box::new(MemoryClaim { log: self.clone(), epoch, checkpoint, changed }));
-                }
-            }
-            changed.changed().await.unwrap();
-        }
-    }
-}
-
-struct MemoryClaim {
-    log: MemoryLog,
-    epoch: u64,
-    checkpoint: i64,
-    changed: AsyncMutex<watch::Receiver<()>>,
-}
-
-#[async_trait]
-impl Claim for MemoryClaim {
-    fn checkpoint(&self) -> i64 {
-        self.checkpoint
-    }
-
-    async fn read(&self, after: i64, limit: u32) -> Result<Vec<SequencedEvent>, LogError> {
-        let state = self.log.lock();
-        let after = usize::try_from(after).unwrap();
-        Ok(state.events.iter().skip(after).take(limit as usize).cloned().collect())
-    }
-
-    async fn advance(&self, position: i64) -> Result<(), LogError> {
-        {
-            let mut state = self.log.lock();
-            if !state.held || state.epoch != self.epoch {
-                return Err(LogError::Lost);
-            }
-            assert!(position > state.checkpoint, "{position} is recorded already");
-            state.checkpoint = position;
-            state.advances.push((self.epoch, position));
-        }
-        self.log.changed.send_replace(());
-        Ok(())
-    }
-
-    async fn grown(&self) -> Result<(), LogError> {
-        self.changed.lock().await.changed().await.map_err(|error| LogError::Unavailable(error.into()))
-    }
-
-    async fn release(self: Box<Self>) {
-        let mut state = self.log.lock();
-        if state.epoch == self.epoch {
-            state.held = false;
-        }
-        drop(state);
-        self.log.changed.send_replace(());
-    }
 }

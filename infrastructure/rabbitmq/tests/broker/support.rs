@@ -16,7 +16,7 @@ use lapin::{
     options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
     types::{AMQPValue, FieldTable},
 };
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::memory_log::MemoryLog;
@@ -40,6 +40,27 @@ impl Running {
         let stop = CancellationToken::new();
         let relay = Relay::new(Arc::new(log.clone()), host.url().parse().unwrap());
         Self { task: tokio::spawn(relay.run(stop.clone())), stop }
+    }
+
+    /// The same on a thread of its own, so that it can stand still without holding up the test.
+    pub(crate) fn start_apart(log: &MemoryLog, host: &VirtualHost) -> Self {
+        let stop = CancellationToken::new();
+        let relay = Relay::new(Arc::new(log.clone()), host.url().parse().unwrap());
+        let running = relay.run(stop.clone());
+        let (done, ended) = oneshot::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(running);
+            // A test that has failed doesn't wait.
+            let _ = done.send(());
+        });
+        Self { task: tokio::spawn(async { ended.await.unwrap() }), stop }
+    }
+
+    /// Ends it in the middle of everything.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
     }
 
     pub(crate) async fn stop(self) {

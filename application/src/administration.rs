@@ -1,0 +1,130 @@
+//! What operators see of subscriptions, and what they demand of them. All tenants' at once: whoever gets here stands above
+//! them.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// A subscription.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubscriptionStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether an operator demanded that nobody works it.
+    pub paused: bool,
+    /// Its partitions.
+    pub partitions: Vec<PartitionStatus>,
+}
+
+/// A partition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartitionStatus {
+    /// Its number.
+    pub number: i16,
+    /// How far it has come.
+    pub position: i64,
+    /// How many positions there are from its first unhandled event to the log's end; 0 when it has handled all of its own.
+    pub behind: i64,
+    /// When its first unhandled event occurred.
+    pub oldest: Option<DateTime<Utc>>,
+    /// Whether a process works it.
+    pub held: bool,
+    /// How many streams it has set aside.
+    pub parked: i64,
+}
+
+/// A stream that was set aside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParkedDetail {
+    /// By which subscription.
+    pub subscription: String,
+    /// The tenant.
+    pub tenant: Uuid,
+    /// The stream.
+    pub stream: Uuid,
+    /// The first event that was not handled.
+    pub first_version: i64,
+    /// Why.
+    pub error: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// When it was set aside.
+    pub parked_at: DateTime<Utc>,
+    /// Whether it is going to be tried again.
+    pub replay_demanded: bool,
+}
+
+/// A read model that is, or was, built anew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RebuildStatus {
+    /// The read model.
+    pub subscription: String,
+    /// `demanded`, `scanning`, `following`, `done` or `failed`.
+    pub state: String,
+    /// Streams, or positions of the log, so far.
+    pub done: i64,
+    /// Of how many, as counted at the beginning.
+    pub total: i64,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When it was demanded.
+    pub demanded_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum AdministrationError {
+    /// Nobody has subscribed under this name.
+    #[error("there is no subscription {0}")]
+    Unknown(String),
+    /// The subscription writes no read model.
+    #[error("{0} is no read model")]
+    NoReadModel(String),
+    /// The database does not answer.
+    #[error("the database does not answer")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// What the infrastructure must provide.
+#[async_trait]
+pub trait SubscriptionAdministration: Send + Sync {
+    /// Every subscription, by name.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Unavailable`]
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionStatus>, AdministrationError>;
+
+    /// Makes every worker let go of a subscription, or take it up again.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Unknown`], [`AdministrationError::Unavailable`].
+    async fn set_paused(&self, subscription: &str, paused: bool) -> Result<(), AdministrationError>;
+
+    /// Streams that were set aside, the oldest first.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Unavailable`]
+    async fn parked(&self, subscription: Option<&str>, limit: u16) -> Result<Vec<ParkedDetail>, AdministrationError>;
+
+    /// Has one parked stream, or all of a subscription, tried again; answers how many.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Unknown`], [`AdministrationError::Unavailable`].
+    async fn replay(&self, subscription: &str, stream: Option<Uuid>) -> Result<u64, AdministrationError>;
+
+    /// Has a read model built anew beside the live one, and put in its place. Begins again when that is under way.
+    ///
+    /// # Errors
+    /// [`AdministrationError::NoReadModel`], [`AdministrationError::Unavailable`].
+    async fn rebuild(&self, subscription: &str) -> Result<(), AdministrationError>;
+
+    /// The last rebuild of each read model.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Unavailable`]
+    async fn rebuilds(&self) -> Result<Vec<RebuildStatus>, AdministrationError>;
+}

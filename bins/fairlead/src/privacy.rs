@@ -1,0 +1,107 @@
+//! Keys, and erasures after a restore.
+
+use std::sync::Arc;
+
+use fairlead_application::{App, AppError, Context, Expected, access, ports::System};
+use fairlead_domain::{
+    for_each_aggregate,
+    kernel::{Aggregate, ErrorKind},
+};
+use fairlead_postgres::{
+    Erasure, Nudge, PostgresStore, key_status, read_erasures, rewrap_tenant_keys, rotate_tenant_keys,
+};
+
+use crate::{
+    Failure,
+    cli::{Erasures, Keys},
+    config::Config,
+    database,
+    documents::say,
+};
+
+/// Rotates keys, or counts them.
+pub(crate) async fn keys(config: &Config, action: Keys) -> Result<(), Failure> {
+    let databases = database::checked_engine(config).await?;
+    match action {
+        Keys::Rotate { installation: true } => {
+            let rewrapped = rewrap_tenant_keys(&databases).await?;
+            say(&format!(
+                "{rewrapped} keys of organizations are wrapped anew; encryption_keys needs its first key only"
+            ))
+        }
+        Keys::Rotate { installation: false } => {
+            let done = rotate_tenant_keys(&databases).await?;
+            say(&format!(
+                "rotation {}: {} organizations have a new key, and {} keys of people are wrapped anew",
+                done.round, done.tenants, done.rewrapped
+            ))
+        }
+        Keys::Status => {
+            let status = key_status(&databases).await?;
+            for (name, count) in status.installation {
+                say(&format!("installation key {name}: wraps {count} keys of organizations"))?;
+            }
+            let (round, finished) = status.round;
+            say(&format!("rotation {round}: {}", if finished { "finished" } else { "not finished; rotate again" }))?;
+            say(&format!("people: {} with a key, {} erased", status.subjects, status.destroyed))
+        }
+    }
+}
+
+/// What came of an erasure in the journal.
+enum Reapplied {
+    Erased,
+    Already,
+    Unknown,
+}
+
+/// Erases again who was erased.
+pub(crate) async fn erasures(config: &Config, action: Erasures) -> Result<(), Failure> {
+    let Erasures::Reapply { journal } = action;
+    let path = journal.unwrap_or_else(|| config.erasure_journal.clone());
+    let (erasures, unreadable) = read_erasures(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let databases = database::app(config)?;
+    databases.check().await.map_err(|error| format!("app_database_url: {error}"))?;
+    // The workers, when they start, look by themselves.
+    let store = PostgresStore::new(databases, Arc::new(Nudge::default()));
+    let app = App::new(Arc::new(store), Arc::new(System), Arc::new(System));
+    let (mut erased, mut already, mut unknown) = (0, 0, 0);
+    for erasure in &erasures {
+        match reapply(&app, erasure).await? {
+            Reapplied::Erased => erased += 1,
+            Reapplied::Already => already += 1,
+            Reapplied::Unknown => unknown += 1,
+        }
+    }
+    say(&format!("{erased} erased, {already} erased already, {unknown} not in this database"))?;
+    if unreadable > 0 {
+        return Err(format!("{}: {unreadable} lines can't be read", path.display()).into());
+    }
+    Ok(())
+}
+
+macro_rules! dispatch {
+    ($($aggregate:ty),+ $(,)?) => {
+        async fn reapply(app: &App, erasure: &Erasure) -> Result<Reapplied, Failure> {
+            match erasure.aggregate.as_str() {
+                $(<$aggregate>::TYPE => reapply_to::<$aggregate>(app, erasure).await,)+
+                unknown => Err(format!("the journal names {unknown}, which this program does not know").into()),
+            }
+        }
+    };
+}
+for_each_aggregate!(dispatch);
+
+async fn reapply_to<A: Aggregate>(app: &App, erasure: &Erasure) -> Result<Reapplied, Failure> {
+    let cx: access::Authorized<access::System> = Context::system(erasure.tenant.into(), "operator:erasures");
+    let Some(recorded) = app.read::<A>(&cx, erasure.stream.into()).await? else { return Ok(Reapplied::Unknown) };
+    let command = A::erasure().ok_or_else(|| format!("a {} can't be erased", A::TYPE))?;
+    if recorded.state.is_erased() {
+        return Ok(Reapplied::Already);
+    }
+    match app.execute::<A>(&cx, erasure.stream.into(), Expected::Any, command).await {
+        Ok(_) => Ok(Reapplied::Erased),
+        Err(AppError::Refused { kind: ErrorKind::NotFound, .. }) => Ok(Reapplied::Unknown),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,42 @@
+//! Consuming Fairlead's events: each once in effect, in order within its stream.
+//!
+//! A [`Consumer`] reads a queue of its own and hands each event to a [`Handler`], together with a transaction of the
+//! service's database. The event's id is recorded in that transaction (the inbox), so what the handler does there
+//! happens exactly once. A message that fails holds its own stream alone: it is set aside in the database with those
+//! that follow it, and tried again. `guides/consumers.md` tells how it is used and operated.
+
+mod backoff;
+mod builder;
+mod connection;
+mod dead_letters;
+mod decide;
+mod event;
+mod handler;
+mod install;
+mod letters;
+mod live;
+mod measure;
+mod message;
+mod operator;
+mod payload;
+mod retry;
+mod rotation;
+mod session;
+mod tables;
+mod topology;
+mod work;
+
+#[cfg(test)]
+mod simulation;
+
+pub use builder::{Builder, ConfigError, Consumer};
+pub use dead_letters::{DeadLettersError, Returned};
+pub use decide::Retries;
+pub use event::Event;
+pub use handler::{Failure, Handler};
+pub use install::{Inbox, InstallError};
+pub use operator::{HeldStream, Operator, Which};
+pub use payload::{Json, Payload, Undecodable};
+pub use tables::TablesError;
+/// The transaction in which an event is handled.
+pub use tokio_postgres::Transaction;

@@ -1,0 +1,250 @@
+//! Many commands in one request, each answered for itself.
+//!
+//! A route says what its operations mean; the rest is here.
+
+use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody, http::StatusCode};
+use fairlead_application::{
+    App, AppError, Expected, Step, StepAnswer,
+    access::{Authorized, Permits},
+    batch::{BatchError, Mode},
+};
+use fairlead_domain::kernel::{Aggregate, Invalid};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::REPLAYED;
+use crate::{
+    problem::{Fault, Problem, ProblemBody},
+    request::{CONSISTENCY, List, Object, decode},
+};
+
+/// Operations in one request at most.
+const MAX_OPERATIONS: usize = 1000;
+
+/// A body of operations, each of which does one of `V`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(bound = "V: Deserialize<'de>")]
+pub(crate) struct Batch<V> {
+    #[serde(default)]
+    atomic: bool,
+    operations: List<Object<Operation<V>>, MAX_OPERATIONS>,
+}
+
+/// One operation, its data not read yet: a mistake in there concerns no other one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Operation<V> {
+    /// What to do.
+    pub(crate) op: V,
+    id: Option<Uuid>,
+    if_match: Option<i64>,
+    data: Option<Box<RawValue>>,
+}
+
+/// A command on a record.
+pub(crate) struct Meant<A: Aggregate> {
+    /// `None` makes a record.
+    id: Option<Uuid>,
+    expected: Expected,
+    command: A::Command,
+}
+
+impl<V> Operation<V> {
+    /// The operation makes a record of its data.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, by place in the operation.
+    pub(crate) fn makes<A: Aggregate, T: DeserializeOwned>(
+        self,
+        command: impl FnOnce(T) -> Result<A::Command, Problem>,
+    ) -> Result<Meant<A>, Problem> {
+        let mut faults = Vec::new();
+        for (name, there) in [("id", self.id.is_some()), ("if_match", self.if_match.is_some())] {
+            if there {
+                faults.push(surplus(name, "is not for what does not exist yet"));
+            }
+        }
+        let command = self.data(&mut faults, command);
+        finish(faults, command.map(|command| Meant { id: None, expected: Expected::New, command }))
+    }
+
+    /// The operation changes a record as its data say.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, by place in the operation.
+    pub(crate) fn changes<A: Aggregate, T: DeserializeOwned>(
+        self,
+        command: impl FnOnce(T) -> Result<A::Command, Problem>,
+    ) -> Result<Meant<A>, Problem> {
+        let mut faults = Vec::new();
+        let (id, expected) = self.record(&mut faults);
+        let command = self.data(&mut faults, command);
+        finish(faults, command.map(|command| Meant { id, expected, command }))
+    }
+
+    /// The operation has no data.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, by place in the operation.
+    pub(crate) fn does<A: Aggregate>(self, command: A::Command) -> Result<Meant<A>, Problem> {
+        let mut faults = Vec::new();
+        let (id, expected) = self.record(&mut faults);
+        if self.data.is_some() {
+            faults.push(surplus("data", "is not for this operation"));
+        }
+        finish(faults, Some(Meant { id, expected, command }))
+    }
+
+    fn record(&self, faults: &mut Vec<Fault>) -> (Option<Uuid>, Expected) {
+        if self.id.is_none() {
+            faults.push(missing("id"));
+        }
+        (self.id, self.if_match.map_or(Expected::Any, Expected::Exactly))
+    }
+
+    fn data<T: DeserializeOwned, C>(
+        self,
+        faults: &mut Vec<Fault>,
+        command: impl FnOnce(T) -> Result<C, Problem>,
+    ) -> Option<C> {
+        let Some(data) = self.data else {
+            faults.push(missing("data"));
+            return None;
+        };
+        let read = decode(data.get().as_bytes()).and_then(command);
+        read.map_err(|problem| faults.extend(problem.within("/data").into_faults())).ok()
+    }
+}
+
+fn missing(name: &str) -> Fault {
+    Fault::at(format!("/{name}"), Invalid::new("request.missing_field", format!("missing field `{name}`")))
+}
+
+fn surplus(name: &str, why: &str) -> Fault {
+    Fault::at(format!("/{name}"), Invalid::new("request.unknown_field", why))
+}
+
+fn finish<T>(faults: Vec<Fault>, built: Option<T>) -> Result<T, Problem> {
+    built.filter(|_| faults.is_empty()).ok_or_else(|| Problem::invalid(faults))
+}
+
+/// What a batch was answered.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BatchAnswer {
+    /// One for each operation, in their order.
+    data: Vec<OperationAnswer>,
+    /// Send it as `Fairlead-Consistency` with a list to see the changes there. Opaque.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "1.748.400")]
+    consistency: Option<String>,
+    #[serde(skip)]
+    replayed: bool,
+}
+
+/// What an operation was answered: a receipt, or why it was refused.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum OperationAnswer {
+    /// The record is as demanded.
+    #[schema(title = "OperationReceipt")]
+    Done {
+        /// As the operation alone would be answered: 201 when it made a record.
+        #[schema(minimum = 200, maximum = 201)]
+        status: u16,
+        /// The record.
+        id: Uuid,
+        /// Its version after the operation.
+        #[schema(minimum = 1)]
+        version: i64,
+    },
+    /// It is refused.
+    Refused(ProblemBody),
+}
+
+/// Executes the operations of a batch, which `meant` turns into commands.
+///
+/// # Errors
+/// Of an atomic batch whatever one of them is refused for, its place named; otherwise what concerns the batch as a whole.
+pub(crate) async fn batch<A: Aggregate, V, P: Permits<A>>(
+    app: &App,
+    cx: &Authorized<P>,
+    batch: Batch<V>,
+    meant: impl Fn(Operation<V>) -> Result<Meant<A>, Problem>,
+) -> Result<BatchAnswer, Problem> {
+    let Batch { atomic, operations: List(operations) } = batch;
+    if operations.is_empty() {
+        let none = Invalid::new("batch.empty", "must hold an operation at least");
+        return Err(Problem::invalid(vec![Fault::at("/operations".to_owned(), none)]));
+    }
+    let (mut steps, mut kept, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, Object(operation)) in operations.into_iter().enumerate() {
+        let place = place(index);
+        match meant(operation) {
+            Ok(Meant { id, expected, command }) => {
+                let status = if id.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+                let id = id.map_or_else(|| app.fresh(), A::Id::from);
+                steps.push(Step::new::<A>(cx, id, expected, command));
+                kept.push(Ok((status, index)));
+            }
+            Err(problem) if atomic => faults.extend(problem.within(&place).into_faults()),
+            Err(problem) => kept.push(Err(problem.within(&place))),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
+    }
+    let mode = if atomic { Mode::Atomic } else { Mode::Each };
+    let indices: Vec<_> = kept.iter().flatten().map(|(_, index)| *index).collect();
+    let outcome = app.execute_batch(cx, &steps, mode).await.map_err(|error| refused(error, &indices))?;
+    let mut answers = outcome.answers.into_iter();
+    let data = kept.into_iter().map(|kept| {
+        let (status, index) = match kept {
+            Ok(kept) => kept,
+            Err(problem) => return Ok(OperationAnswer::Refused(problem.into_body())),
+        };
+        match answers.next().ok_or_else(|| AppError::internal("every operation has an answer"))? {
+            StepAnswer::Done(receipt) => {
+                Ok(OperationAnswer::Done { status: status.as_u16(), id: receipt.id, version: receipt.version })
+            }
+            StepAnswer::Refused(refusal) => {
+                let problem = Problem::new(refusal.kind, refusal.code, refusal.detail);
+                Ok(OperationAnswer::Refused(problem.within(&place(index)).into_body()))
+            }
+        }
+    });
+    let data = data.collect::<Result<_, Problem>>()?;
+    let consistency = outcome.token.map(|token| token.to_string());
+    Ok(BatchAnswer { data, consistency, replayed: outcome.replayed })
+}
+
+/// Where an operation stands in the body.
+fn place(index: usize) -> String {
+    format!("/operations/{index}")
+}
+
+/// The problem of the batch as a whole.
+fn refused(BatchError { index, error }: BatchError, indices: &[usize]) -> Problem {
+    let problem = Problem::from(error);
+    match index.and_then(|index| indices.get(index)) {
+        Some(index) => problem.within(&place(*index)),
+        None => problem,
+    }
+}
+
+impl Responder for BatchAnswer {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::Ok();
+        if let Some(consistency) = &self.consistency {
+            response.insert_header((CONSISTENCY, consistency.as_str()));
+        }
+        if self.replayed {
+            response.insert_header((REPLAYED, "true"));
+        }
+        response.json(self)
+    }
+}

@@ -1,0 +1,106 @@
+//! Which rows meet what row-level security keeps from its index: words, labels, parts of texts.
+
+use fairlead_application::list::{Condition, FieldKind, Filter, Listed, Literal, Operator};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value, sea_query::ArrayType};
+use uuid::Uuid;
+
+use crate::{StateProjection, tenant::TenantTransaction};
+
+/// How many rows are named at most. Where more meet the search, walking the order soon fills a page.
+const MOST: i32 = 2_000;
+/// How many letters and digits side by side a part must have, for the index to know it.
+const TRIGRAM: usize = 3;
+
+/// A read model whose rows are found by words, which its table has in the column `words`.
+pub trait Searched: StateProjection {
+    /// The function that stands above the policies and names the rows of the tenant that meet everything it is given. Its
+    /// parameters are `p_words`, `p_most`, and `p_` with the name of each text and label that lists are filtered by; it
+    /// returns `uuid[]`, or null when there are more than `p_most`.
+    const LOOKUP: &'static str;
+}
+
+/// What a lookup found.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Found {
+    /// No other row can be meant.
+    These(Vec<Uuid>),
+    /// Too many to be named, or nothing was asked that the index knows.
+    Many,
+}
+
+/// The part of a filter that the index knows.
+pub(crate) struct Lookup {
+    sql: String,
+    arguments: Vec<Value>,
+    useful: bool,
+}
+
+impl Lookup {
+    pub(crate) fn new<P: Searched>(filter: &Filter) -> Self {
+        let mut sql = format!("select {}(p_words => $1::tsquery, p_most => $2", P::LOOKUP);
+        let (mut arguments, mut useful) = (Vec::new(), false);
+        for field in P::Aggregate::FIELDS {
+            let conditions = filter.0.iter().filter(|condition| condition.field == field);
+            let argument = match field.kind {
+                FieldKind::Text => Value::from(longest_part(conditions)),
+                FieldKind::Labels => labels(conditions),
+                FieldKind::Id | FieldKind::Instant | FieldKind::Relevance => continue,
+            };
+            useful |= argument != argument.as_null();
+            arguments.push(argument);
+            // The names are our own.
+            sql.push_str(&format!(", p_{} => ${}", field.name, arguments.len() + 2));
+        }
+        sql.push_str(") as ids");
+        Self { sql, arguments, useful }
+    }
+
+    /// Looks for the rows that meet the filter's part and the words.
+    pub(crate) async fn found(&self, transaction: &TenantTransaction, words: Option<String>) -> Result<Found, DbErr> {
+        if words.is_none() && !self.useful {
+            return Ok(Found::Many);
+        }
+        let values = [words.into(), MOST.into()].into_iter().chain(self.arguments.iter().cloned());
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, &self.sql, values);
+        let row = transaction.query_one_raw(statement).await?;
+        let ids = row.map(|row| row.try_get::<Option<Vec<Uuid>>>("", "ids")).transpose()?.flatten();
+        Ok(ids.map_or(Found::Many, Found::These))
+    }
+}
+
+/// The part of a text that is known best by its trigrams.
+fn longest_part<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Option<String> {
+    let parts = conditions.filter_map(|condition| match (condition.operator, &condition.value) {
+        (Operator::Contains, Literal::Text(text)) if has_trigram(text) => Some(text),
+        _ => None,
+    });
+    parts.max_by_key(|text| text.len()).cloned()
+}
+
+fn has_trigram(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|run| run.chars().count() >= TRIGRAM)
+}
+
+/// The labels that must all be there.
+fn labels<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Value {
+    let labels = conditions.filter_map(|condition| match (condition.operator, &condition.value) {
+        (Operator::Equal, Literal::Text(label)) => Some(Value::from(label.clone())),
+        _ => None,
+    });
+    let labels: Vec<_> = labels.collect();
+    Value::Array(ArrayType::String, (!labels.is_empty()).then(|| Box::new(labels)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_needs_three_letters_side_by_side() {
+        for (text, known) in
+            [("ana", true), ("a/b", false), ("an a", false), ("@émi", true), ("", false), ("%_%", false)]
+        {
+            assert_eq!(has_trigram(text), known, "{text}");
+        }
+    }
+}

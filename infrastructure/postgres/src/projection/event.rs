@@ -1,0 +1,101 @@
+//! Event projections: what is made of each event, built anew by replay.
+
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use deadpool_postgres::Object;
+use fairlead_application::{envelope::SequencedEvent, recorded::DecodeError, subscription::Entry};
+use sea_orm::EntityTrait;
+use serde::Serialize;
+use serde_json::Value;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::{Projection, ProjectionError, upsert::Upsert};
+use crate::{event_log::events_of, subscriptions::backlog, vault::Vault};
+
+/// How events become rows of a read model.
+///
+/// A row is made anew when the person it tells about is erased: the
+/// stream's events are read again, without what was personal in them.
+pub trait EventProjection: Send + Sync + 'static {
+    /// The table.
+    type Entity: EntityTrait<Model: Serialize>;
+    /// The subscription's name: `crm.timeline`.
+    const NAME: &'static str;
+    /// The table's name, with its schema.
+    const TABLE: &'static str;
+    /// The columns of its primary key, the event among them.
+    const KEY: &'static str;
+
+    /// Whether anything is made of events of this type.
+    fn concerns(event_type: &str) -> bool;
+
+    /// The row of an event.
+    ///
+    /// # Errors
+    /// The event can't be read.
+    fn row(event: &SequencedEvent) -> Result<<Self::Entity as EntityTrait>::Model, DecodeError>;
+}
+
+/// An event projection at work.
+pub(crate) struct EventRows<P> {
+    upsert: Upsert,
+    vault: Vault,
+    projection: PhantomData<fn() -> P>,
+}
+
+impl<P: EventProjection> EventRows<P> {
+    pub(crate) fn new(vault: Vault) -> Self {
+        Self { upsert: Upsert::of::<P::Entity>(P::KEY, "true"), vault, projection: PhantomData }
+    }
+
+    async fn write(
+        &self,
+        client: &Object,
+        table: &str,
+        entries: &[Entry],
+    ) -> Result<Vec<(Uuid, Uuid)>, ProjectionError> {
+        let (mut rows, mut erased) = (Vec::with_capacity(entries.len()), Vec::new());
+        for event in events_of(client, &self.vault, entries).await? {
+            if event.event.event_type.ends_with(".erased") {
+                erased.push((event.tenant, event.stream));
+            }
+            if P::concerns(&event.event.event_type) {
+                rows.push(serde_json::to_value(P::row(&event)?)?);
+            }
+        }
+        if !rows.is_empty() {
+            client.execute(&self.upsert.statement(table), &[&Json(Value::Array(rows))]).await?;
+        }
+        Ok(erased)
+    }
+}
+
+#[async_trait]
+impl<P: EventProjection> Projection for EventRows<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn table(&self) -> &'static str {
+        P::TABLE
+    }
+
+    async fn project(&self, client: &Object, table: &str, entries: &[Entry]) -> Result<(), ProjectionError> {
+        for (tenant, stream) in self.write(client, table, entries).await? {
+            let until = entries.last().map_or(0, |entry| entry.position);
+            let history = backlog(client, tenant, stream, 1, until).await?;
+            self.write(client, table, &history).await?;
+        }
+        Ok(())
+    }
+
+    fn scanned(&self) -> Option<&'static str> {
+        None
+    }
+
+    async fn project_streams(&self, _: &Object, _: &str, _: &[(Uuid, Uuid)]) -> Result<(), ProjectionError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! Projections: read models that follow the log, each on its own subscription.
+//!
+//! A state projection has one row for each living stream, computed from the stream's present; an event projection keeps
+//! what it makes of each event. Both write their rows and their checkpoint in one transaction.
+
+mod event;
+mod projecting;
+mod rebuild;
+mod state;
+mod upsert;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deadpool_postgres::Object;
+use fairlead_application::{log::LogError, recorded::DecodeError, subscription::Entry};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+use uuid::Uuid;
+
+pub use self::{event::EventProjection, state::StateProjection};
+pub(crate) use self::{event::EventRows, state::StateRows};
+use self::{projecting::Projecting, rebuild::Rebuilder};
+use crate::{PostgresSubscriptions, connect::log_error, crm, event_store::is_transient, runner, vault::Vault};
+
+/// A read model and how it follows the log.
+#[async_trait]
+pub(crate) trait Projection: Send + Sync + 'static {
+    /// The subscription's name: `crm.contacts`.
+    fn name(&self) -> &'static str;
+
+    /// The table, with its schema.
+    fn table(&self) -> &'static str;
+
+    /// Brings a table up to some entries, in the client's transaction. The table is the read model, or one that is being
+    /// built beside it.
+    async fn project(&self, client: &Object, table: &str, entries: &[Entry]) -> Result<(), ProjectionError>;
+
+    /// The aggregate whose streams hold everything that the rows are computed from; `None` when it takes the events.
+    fn scanned(&self) -> Option<&'static str>;
+
+    /// Writes the rows of some streams' present; only asked of those that are scanned.
+    async fn project_streams(
+        &self,
+        client: &Object,
+        table: &str,
+        streams: &[(Uuid, Uuid)],
+    ) -> Result<(), ProjectionError>;
+}
+
+/// Why entries were not projected.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProjectionError {
+    /// Worth another try as it is.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The database refuses what is written: it would again.
+    #[error("{}", told(.0))]
+    Refused(tokio_postgres::Error),
+    /// What is stored can't be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error("a row can't be written: {0}")]
+    Row(#[from] serde_json::Error),
+}
+
+impl From<tokio_postgres::Error> for ProjectionError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(code) if !is_transient(code) => Self::Refused(error),
+            _ => log_error(error).into(),
+        }
+    }
+}
+
+/// What the database said, without the values that it refused: they may be personal.
+fn told(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(
+        || error.to_string(),
+        |error| format!("{} ({})", error.code().code(), error.constraint().or(error.column()).unwrap_or("refused")),
+    )
+}
+
+/// Every read model there is.
+pub(crate) fn projections(vault: &Vault) -> Vec<Arc<dyn Projection>> {
+    crm::projections(vault)
+}
+
+/// The names of all read models, which are those of their subscriptions.
+pub fn read_models() -> Vec<&'static str> {
+    projections(&Vault::default()).iter().map(|projection| projection.name()).collect()
+}
+
+/// Keeps every read model up with the log, and builds those anew for which that is demanded.
+pub struct Projections {
+    subscriptions: PostgresSubscriptions,
+}
+
+impl Projections {
+    /// Read models in the engine's database.
+    pub fn new(subscriptions: PostgresSubscriptions) -> Self {
+        Self { subscriptions }
+    }
+
+    /// Works until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut running = JoinSet::new();
+        let projections = || projections(&self.subscriptions.databases().vault);
+        for projection in projections() {
+            let handler = Projecting::live(projection);
+            running.spawn(runner::run(self.subscriptions.clone(), handler, stop.clone()));
+        }
+        running.spawn(Rebuilder::new(self.subscriptions.clone(), projections()).run(stop));
+        while let Some(ended) = running.join_next().await {
+            if let Err(error) = ended {
+                error!(%error, "a projection failed");
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Plans and windows in situations that have names.
+
+mod fairness;
+mod situations;
+mod window;

@@ -1,0 +1,69 @@
+//! Every metric there is. The table in `guides/operations.md` says the same; a test compares both with what the code
+//! emits.
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever grows, within a process's life.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution, in buckets.
+    Histogram,
+}
+
+/// A metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name; `_seconds` are seconds, everything else is counted.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// What it tells, in a few words.
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, help }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, help }
+}
+
+const fn histogram(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, help }
+}
+
+/// Every metric, in the order of the guide.
+pub const CATALOG: &[Metric] = &[
+    counter("fairlead_http_requests_total", "Requests answered"),
+    histogram("fairlead_http_request_duration_seconds", "Until a request was answered"),
+    gauge("fairlead_http_requests_in_flight", "Requests being answered"),
+    counter("fairlead_commands_total", "Commands executed"),
+    counter("fairlead_command_conflicts_total", "Commands decided again because another one was quicker"),
+    histogram("fairlead_append_duration_seconds", "Storing what a command changes"),
+    histogram("fairlead_consistency_wait_seconds", "Lists waiting until they have seen the caller's write"),
+    counter("fairlead_consistency_timeouts_total", "Lists that had not seen the caller's write in time"),
+    gauge("fairlead_database_connections", "Open connections of a pool"),
+    gauge("fairlead_database_connections_max", "Connections that a pool may open"),
+    gauge("fairlead_database_waiting", "Callers waiting for a connection of a pool"),
+    histogram("fairlead_database_wait_seconds", "Waiting for a connection of a pool"),
+    counter("fairlead_sequencer_ticks_total", "Looks for committed events"),
+    counter("fairlead_sequencer_stamped_events_total", "Events that were given a position"),
+    histogram("fairlead_sequencer_tick_duration_seconds", "One look for committed events"),
+    gauge("fairlead_sequencer_position", "The last position given"),
+    gauge("fairlead_sequencer_pending_events", "Committed events without a position, 10,000 at most"),
+    gauge("fairlead_sequencer_pending_age_seconds", "Age of the oldest committed event without a position"),
+    counter("fairlead_relay_published_total", "Messages handed to the broker"),
+    counter("fairlead_relay_confirmed_total", "Messages that the broker has"),
+    counter("fairlead_relay_returned_total", "Messages that no queue wanted"),
+    counter("fairlead_relay_refused_total", "Messages that the broker would not keep"),
+    histogram("fairlead_relay_confirm_seconds", "Until the broker answered a message"),
+    gauge("fairlead_relay_in_flight", "Messages that the broker has not answered"),
+    gauge("fairlead_subscription_lag_events", "Positions that a partition has not handled"),
+    gauge("fairlead_subscription_lag_seconds", "Age of the oldest position that a partition has not handled"),
+    gauge("fairlead_subscription_parked_streams", "Streams that a subscription has set aside"),
+    gauge("fairlead_subscription_paused", "1 where an operator has paused a subscription, 0 otherwise"),
+    gauge("fairlead_observed_timestamp_seconds", "When lags were last asked for, as seconds since 1970"),
+];
