@@ -77,7 +77,7 @@ impl Scopes {
 /// A context whose caller holds the permission `P`.
 #[derive(Debug)]
 pub struct Authorized<P> {
-    context: Context,
+    pub(crate) context: Context,
     proof: PhantomData<fn() -> P>,
 }
 

@@ -56,6 +56,25 @@ pub struct ParkedDetail {
     pub replay_demanded: bool,
 }
 
+/// What followed from an event and was refused. The event counts as handled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyRefusal {
+    /// The policy, by its subscription's name.
+    pub policy: String,
+    /// The tenant.
+    pub tenant: Uuid,
+    /// The event's stream.
+    pub stream: Uuid,
+    /// The event's number within the stream.
+    pub version: i64,
+    /// The event.
+    pub event: Uuid,
+    /// The refusal's stable code.
+    pub code: String,
+    /// When.
+    pub refused_at: DateTime<Utc>,
+}
+
 /// A read model that is, or was, built anew.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RebuildStatus {
@@ -109,6 +128,12 @@ pub trait SubscriptionAdministration: Send + Sync {
     /// # Errors
     /// [`AdministrationError::Unavailable`]
     async fn parked(&self, subscription: Option<&str>, limit: u16) -> Result<Vec<ParkedDetail>, AdministrationError>;
+
+    /// What policies were refused during the last 90 days, the latest first.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Unavailable`]
+    async fn refusals(&self, policy: Option<&str>, limit: u16) -> Result<Vec<PolicyRefusal>, AdministrationError>;
 
     /// Has one parked stream, or all of a subscription, tried again; answers how many.
     ///

@@ -16,6 +16,8 @@ pub struct Context {
     pub correlation_id: Option<Uuid>,
     /// The event that brought this about, when it was one.
     pub causation_id: Option<Uuid>,
+    /// How many policies followed from one another before this.
+    pub(crate) hops: u8,
     /// The caller's trace, continued into events and workers.
     pub trace_parent: Option<TraceParent>,
     /// The caller's key for this command, if it may be sent more than once.
@@ -35,6 +37,7 @@ impl Context {
             scopes,
             correlation_id: None,
             causation_id: None,
+            hops: 0,
             trace_parent: None,
             idempotency: None,
             read_after: None,

@@ -17,6 +17,7 @@ pub mod live;
 pub mod log;
 #[cfg(feature = "testing")]
 pub mod memory;
+pub mod policy;
 pub mod ports;
 pub mod recorded;
 pub mod registry;

@@ -322,9 +322,17 @@ pub struct Metadata {
     /// The event that brought this one about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<Uuid>,
+    /// How many policies followed from one another before this; 0 for what was asked for from outside.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u8,
     /// W3C trace context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde demands the signature")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 impl From<&Context> for Metadata {
@@ -333,6 +341,7 @@ impl From<&Context> for Metadata {
             actor: cx.actor.as_str().to_owned(),
             correlation_id: cx.correlation_id,
             causation_id: cx.causation_id,
+            hops: cx.hops,
             traceparent: cx.trace_parent.as_ref().map(|parent| parent.as_str().to_owned()),
         }
     }

@@ -22,6 +22,10 @@ begin
     if not pg_has_role('fairlead_owner', 'fairlead_engine', 'member') then
       grant fairlead_engine to fairlead_owner;
     end if;
+    -- What policies command is done under the same limits as what requests command.
+    if not pg_has_role('fairlead_engine', 'fairlead_app', 'member') then
+      grant fairlead_app to fairlead_engine;
+    end if;
   exception when unique_violation then null;  -- another installation was quicker
   end;
   if (select pg_get_userbyid(datdba) from pg_database where datname = current_database()) <> 'fairlead_owner' then

@@ -1,10 +1,14 @@
 //! Customer relations: permissions, and what lists can be filtered and sorted by.
 
+mod policies;
 mod timeline;
 
 use fairlead_domain::crm::Contact;
 
-pub use self::timeline::{TimelineEntry, TimelinePort, Timelines};
+pub use self::{
+    policies::TagNewContacts,
+    timeline::{TimelineEntry, TimelinePort, Timelines},
+};
 
 use crate::{
     access::permissions,

@@ -65,8 +65,7 @@ impl Progress {
             return Next::Handle(entries, reached);
         }
         if reached > self.position {
-            self.position = reached;
-            return if reached - self.recorded >= UNRECORDED { Next::Record(reached) } else { Next::Read };
+            return if self.pass(reached) { Next::Record(reached) } else { Next::Read };
         }
         if self.unsettled && self.recorded < self.position {
             return Next::Record(self.position);
@@ -88,6 +87,12 @@ impl Progress {
         self.unsettled = handled;
     }
 
+    /// There was nothing to handle up to a position. Whether enough has gone by for it to be recorded.
+    pub fn pass(&mut self, position: i64) -> bool {
+        self.position = position;
+        position - self.recorded >= UNRECORDED
+    }
+
     /// The stream was set aside, from this entry on.
     pub fn park(&mut self, entry: &Entry) {
         self.parked.entry((entry.tenant, entry.stream)).or_insert(entry.version);
@@ -98,7 +103,8 @@ impl Progress {
         self.parked.remove(&(parked.tenant, parked.stream));
     }
 
-    fn is_parked(&self, entry: &Entry) -> bool {
+    /// Whether an entry is of a stream that was set aside before it.
+    pub fn is_parked(&self, entry: &Entry) -> bool {
         self.parked.get(&(entry.tenant, entry.stream)).is_some_and(|first| entry.version >= *first)
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn event() -> SequencedEvent {
                 actor: "user:ana".to_owned(),
                 correlation_id: Some(id(5)),
                 causation_id: Some(id(6)),
+                hops: 0,
                 traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
             },
             occurred_at: at(),

@@ -159,6 +159,11 @@ pub(crate) enum Subscriptions {
         /// Only this subscription's.
         subscription: Option<String>,
     },
+    /// List what policies wanted to do and were refused during the last 90 days.
+    Refused {
+        /// Only this policy's: crm.tag_new_contacts.
+        policy: Option<String>,
+    },
     /// Make every worker let go of a subscription.
     Pause {
         /// Its name: crm.contacts.

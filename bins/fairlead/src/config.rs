@@ -7,6 +7,7 @@ use std::{
     str::FromStr,
 };
 
+use fairlead_domain::values::Tag;
 use fairlead_http::Rate;
 use fairlead_postgres::InstallationKeys;
 use fairlead_telemetry::LogFormat;
@@ -66,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) event_streams_per_organization: usize,
     #[serde(default = "defaults::partitions", deserialize_with = "parsed")]
     pub(crate) partitions: u8,
+    #[serde(default, deserialize_with = "tag")]
+    pub(crate) new_contact_tag: Option<Tag>,
     #[serde(default = "defaults::idempotency_days", deserialize_with = "parsed")]
     pub(crate) idempotency_days: u16,
     #[serde(default = "defaults::shutdown_seconds", deserialize_with = "parsed")]
@@ -330,6 +333,10 @@ fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Installatio
     list(deserializer)?.join(",").parse().map(Some).map_err(D::Error::custom)
 }
 
+fn tag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tag>, D::Error> {
+    Tag::new(&String::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,6 +366,7 @@ mod tests {
             ("FAIRLEAD_TRACE_RATIO", "1.5", "trace_ratio"),
             ("FAIRLEAD_TRACE_RATIO", "NaN", "trace_ratio"),
             ("FAIRLEAD_ENCRYPTION_KEYS", "hunter2", "FAIRLEAD_ENCRYPTION_KEYS"),
+            ("FAIRLEAD_NEW_CONTACT_TAG", "no tag: hunter2", "FAIRLEAD_NEW_CONTACT_TAG"),
             ("FAIRLEAD_TYPO", "hunter2", "FAIRLEAD_TYPO"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();

@@ -2,11 +2,20 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use fairlead_application::{App, crm::Timelines, health::HealthCheck, history::History, list::Lists, ports::System};
+use fairlead_application::{
+    App,
+    crm::{TagNewContacts, Timelines},
+    health::HealthCheck,
+    history::History,
+    list::Lists,
+    policy::AnyPolicy,
+    ports::System,
+};
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
     ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance, Nudge, Nudger, Observer,
-    PostgresHealth, PostgresStore, PostgresSubscriptions, PostgresTail, Projections, ReadModel, Sequencer, Wakeups,
+    Policies, PostgresHealth, PostgresStore, PostgresSubscriptions, PostgresTail, Projections, ReadModel, Sequencer,
+    Wakeups,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -162,16 +171,26 @@ fn worker(config: &Config, databases: Databases, wakeups: Wakeups) -> Result<Vec
     let sequencer = Sequencer::new(databases.clone(), wakeups);
     let relay = Relay::new(Arc::new(subscriptions.clone()), amqp_url(config)?);
     let journal = ErasureJournal::new(subscriptions.clone(), &config.erasure_journal);
-    let projections = Projections::new(subscriptions);
+    let projections = Projections::new(subscriptions.clone());
+    let nudge = Arc::new(Nudge::default());
+    let policies = Policies::new(subscriptions, nudge.clone(), policies(config));
+    let nudger = Nudger::new(databases.clone(), nudge);
     let maintenance = Maintenance::new(databases, config.idempotency_days);
     Ok(vec![
         Part::new("keeper of subscriptions", |stop| keeper.run(stop)),
         Part::new("sequencer", |stop| sequencer.run(stop)),
         Part::new("relay", |stop| relay.run(stop)),
         Part::new("projections", |stop| projections.run(stop)),
+        Part::new("policies", |stop| policies.run(stop)),
+        Part::new("nudger of policies", |stop| nudger.run(stop)),
         Part::new("erasure journal", |stop| journal.run(stop)),
         Part::new("maintenance", |stop| maintenance.run(stop)),
     ])
+}
+
+/// Everything that acts by itself.
+fn policies(config: &Config) -> Vec<Arc<dyn AnyPolicy>> {
+    vec![Arc::new(TagNewContacts::new(config.new_contact_tag.clone()))]
 }
 
 fn api(

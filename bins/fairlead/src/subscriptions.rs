@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::{Failure, cli::Subscriptions, config::Config, database, documents::say, serve::interrupted};
 
-/// Parked streams that are listed at most.
+/// Parked streams, and refusals, that are listed at most.
 const MOST: u16 = 1_000;
 /// How often it is asked how far a rebuild has come.
 const LOOK: Duration = Duration::from_millis(200);
@@ -20,6 +20,7 @@ pub(crate) async fn run(config: &Config, action: Subscriptions) -> Result<(), Fa
     match action {
         Subscriptions::List => list(&operator).await,
         Subscriptions::Parked { subscription } => parked(&operator, subscription.as_deref()).await,
+        Subscriptions::Refused { policy } => refused(&operator, policy.as_deref()).await,
         Subscriptions::Pause { subscription } => {
             operator.set_paused(&subscription, true).await?;
             say(&format!("{subscription} is paused; workers finish what they are at"))
@@ -62,6 +63,18 @@ async fn parked(operator: &PostgresAdministration, subscription: Option<&str>) -
         say(&format!(
             "{}\t{}\t{}\t{}\t{}\t{since}\t{}",
             parked.subscription, parked.tenant, parked.stream, parked.first_version, parked.attempts, parked.error
+        ))?;
+    }
+    Ok(())
+}
+
+async fn refused(operator: &PostgresAdministration, policy: Option<&str>) -> Result<(), Failure> {
+    say("policy\torganization\tstream\tversion\tevent\trefused at\tcode")?;
+    for refusal in operator.refusals(policy, MOST).await? {
+        let at = refusal.refused_at.to_rfc3339();
+        say(&format!(
+            "{}\t{}\t{}\t{}\t{}\t{at}\t{}",
+            refusal.policy, refusal.tenant, refusal.stream, refusal.version, refusal.event, refusal.code
         ))?;
     }
     Ok(())

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use fairlead_application::administration::{
-    AdministrationError, ParkedDetail, PartitionStatus, RebuildStatus, SubscriptionAdministration, SubscriptionStatus,
+    AdministrationError, ParkedDetail, PartitionStatus, PolicyRefusal, RebuildStatus, SubscriptionAdministration,
+    SubscriptionStatus,
 };
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
@@ -93,6 +94,21 @@ impl SubscriptionAdministration for PostgresAdministration {
             replay_demanded: row.get::<_, Option<DateTime<Utc>>>(7).is_some(),
         };
         Ok(rows.iter().map(detail).collect())
+    }
+
+    async fn refusals(&self, policy: Option<&str>, limit: u16) -> Result<Vec<PolicyRefusal>, AdministrationError> {
+        let sql = "select policy, tenant_id, stream_id, version, event_id, code, refused_at from engine.refusals
+                    where policy = $1 or $1 is null order by refused_at desc, event_id limit $2";
+        let refusal = |row: &Row| PolicyRefusal {
+            policy: row.get(0),
+            tenant: row.get(1),
+            stream: row.get(2),
+            version: row.get(3),
+            event: row.get(4),
+            code: row.get(5),
+            refused_at: row.get(6),
+        };
+        Ok(self.rows(sql, &[&policy, &i64::from(limit)]).await?.iter().map(refusal).collect())
     }
 
     async fn replay(&self, subscription: &str, stream: Option<Uuid>) -> Result<u64, AdministrationError> {

@@ -27,7 +27,8 @@ const EVENTS: &str = "select o.position, o.incarnation, tenant_id, stream_id,
                              e.event_id, e.version, e.type, e.schema_version, e.data, e.metadata, e.occurred_at
                         from unnest($1::bigint[], $2::integer[], $3::uuid[], $4::uuid[], $5::bigint[])
                              with ordinality as o (position, incarnation, tenant_id, stream_id, version, n)
-                        join engine.events e using (tenant_id, stream_id, version) order by o.n";
+                        join engine.events e using (tenant_id, stream_id, version)
+                       where $6::text[] is null or e.type = any ($6) order by o.n";
 
 /// The log in `PostgreSQL`, reached as a member of `fairlead_engine`.
 #[derive(Clone)]
@@ -78,18 +79,31 @@ pub(crate) async fn events_of(
     vault: &Vault,
     entries: &[Entry],
 ) -> Result<Vec<SequencedEvent>, LogError> {
+    let rows = rows_of(client, entries, None).await?;
+    if rows.len() != entries.len() {
+        return Err(LogError::Internal("the log refers to events that are not there".into()));
+    }
+    opened(client, vault, &rows).await
+}
+
+/// Those of the events behind some entries that are of some types, in the order of the entries.
+pub(crate) async fn events_of_types(
+    client: &Object,
+    vault: &Vault,
+    entries: &[Entry],
+    types: &[&str],
+) -> Result<Vec<SequencedEvent>, LogError> {
+    opened(client, vault, &rows_of(client, entries, Some(types)).await?).await
+}
+
+async fn rows_of(client: &Object, entries: &[Entry], types: Option<&[&str]>) -> Result<Vec<Row>, LogError> {
     let read = client.prepare_cached(EVENTS).await.map_err(log_error)?;
     let positions: Vec<_> = entries.iter().map(|entry| entry.position).collect();
     let incarnations: Vec<_> = entries.iter().map(|entry| entry.incarnation).collect();
     let tenants: Vec<_> = entries.iter().map(|entry| entry.tenant).collect();
     let streams: Vec<_> = entries.iter().map(|entry| entry.stream).collect();
     let versions: Vec<_> = entries.iter().map(|entry| entry.version).collect();
-    let rows = client.query(&read, &[&positions, &incarnations, &tenants, &streams, &versions]).await;
-    let rows = rows.map_err(log_error)?;
-    if rows.len() != entries.len() {
-        return Err(LogError::Internal("the log refers to events that are not there".into()));
-    }
-    opened(client, vault, &rows).await
+    client.query(&read, &[&positions, &incarnations, &tenants, &streams, &versions, &types]).await.map_err(log_error)
 }
 
 /// Reads events, and opens what is sealed in them.

@@ -27,7 +27,8 @@ use uuid::Uuid;
 use crate::{
     Databases, Nudge, VaultError,
     append::{APPEND, send},
-    vault::subject_key,
+    vault::{Vault, subject_key},
+    work::{Savepoint, Work},
 };
 
 /// How often an append is sealed anew because the keys changed meanwhile.
@@ -60,20 +61,18 @@ impl PostgresStore {
         Self { databases, nudge }
     }
 
-    fn appended(&self, cx: &Context, append: &Append, row: &Row) -> Result<Appended, tokio_postgres::Error> {
-        if row.try_get(0)? {
-            return answer(cx, row, 1).map(Appended::Answered);
-        }
-        let written = append.streams.iter().fold(0, |slots, stream| slots | slot_bit(cx.tenant(), stream.id));
-        let token = token(row, 1, append.seen.map_or(written, |seen| seen.slots))?;
-        self.nudge.sequencer(token);
-        Ok(Appended::Stored(token))
+    async fn client(&self) -> Result<Object, StoreError> {
+        self.databases.pool.get().await.map_err(pool_error)
     }
 
     pub(crate) async fn prepared(&self, sql: &str) -> Result<(Object, Statement), StoreError> {
-        let client = self.databases.pool.get().await.map_err(pool_error)?;
+        let client = self.client().await?;
         let statement = client.prepare_cached(sql).await.map_err(store_error)?;
         Ok((client, statement))
+    }
+
+    fn on<'a>(&'a self, client: &'a Object) -> Statements<'a> {
+        Statements { client, vault: &self.databases.vault }
     }
 }
 
@@ -81,10 +80,76 @@ impl PostgresStore {
 impl EventStore for PostgresStore {
     #[instrument(level = "debug", skip_all)]
     async fn load(&self, cx: &Context, streams: &[Uuid]) -> Result<Loaded, StoreError> {
-        let (client, load) = self.prepared(LOAD).await?;
+        self.on(&self.client().await?).load(cx, streams).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn append(&self, cx: &Context, append: Append) -> Result<Appended, StoreError> {
+        let appended = self.on(&self.client().await?).append(cx, &append, None).await?;
+        if let Appended::Stored(token) = appended {
+            self.nudge.sequencer(token);
+        }
+        Ok(appended)
+    }
+
+    async fn holders(&self, cx: &Context, keys: &[UniqueKey]) -> Result<Vec<Option<Uuid>>, StoreError> {
+        self.on(&self.client().await?).holders(cx, keys).await
+    }
+
+    async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
+        self.on(&self.client().await?).events(cx, stream).await
+    }
+}
+
+/// The same within the transaction that is open on a connection, as `fairlead_app`. Who owns the transaction commits it, and
+/// nudges the sequencer.
+pub(crate) struct TransactionStore {
+    pub(crate) work: Arc<Work>,
+    pub(crate) vault: Vault,
+}
+
+impl TransactionStore {
+    fn statements(&self) -> Result<Statements<'_>, StoreError> {
+        Ok(Statements { client: self.work.client().map_err(internal)?, vault: &self.vault })
+    }
+}
+
+#[async_trait]
+impl EventStore for TransactionStore {
+    async fn load(&self, cx: &Context, streams: &[Uuid]) -> Result<Loaded, StoreError> {
+        self.statements()?.load(cx, streams).await
+    }
+
+    async fn append(&self, cx: &Context, append: Append) -> Result<Appended, StoreError> {
+        // An append that is refused would end the transaction otherwise.
+        self.statements()?.append(cx, &append, Some(Savepoint("append"))).await
+    }
+
+    async fn holders(&self, cx: &Context, keys: &[UniqueKey]) -> Result<Vec<Option<Uuid>>, StoreError> {
+        self.statements()?.holders(cx, keys).await
+    }
+
+    async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
+        self.statements()?.events(cx, stream).await
+    }
+}
+
+/// What the store asks of a connection.
+struct Statements<'a> {
+    client: &'a Object,
+    vault: &'a Vault,
+}
+
+impl Statements<'_> {
+    async fn prepared(&self, sql: &str) -> Result<Statement, StoreError> {
+        self.client.prepare_cached(sql).await.map_err(store_error)
+    }
+
+    async fn load(&self, cx: &Context, streams: &[Uuid]) -> Result<Loaded, StoreError> {
+        let load = self.prepared(LOAD).await?;
         let key = cx.idempotency.as_ref().map(|key| key.key.as_str());
         let parameters: [&(dyn ToSql + Sync); 4] = [&Uuid::from(cx.tenant()), &streams, &cx.actor().as_str(), &key];
-        let rows = client.query(&load, &parameters).await.map_err(store_error)?;
+        let rows = self.client.query(&load, &parameters).await.map_err(store_error)?;
         let mut loaded = Loaded::default();
         for row in &rows {
             match row.try_get::<_, Option<Uuid>>(0).map_err(internal)? {
@@ -101,46 +166,70 @@ impl EventStore for PostgresStore {
         Ok(loaded)
     }
 
-    #[instrument(level = "debug", skip_all)]
-    async fn append(&self, cx: &Context, append: Append) -> Result<Appended, StoreError> {
-        let (client, statement) = self.prepared(APPEND).await?;
-        let (vault, tenant) = (&self.databases.vault, Uuid::from(cx.tenant()));
+    async fn append(
+        &self,
+        cx: &Context,
+        append: &Append,
+        savepoint: Option<Savepoint>,
+    ) -> Result<Appended, StoreError> {
+        let (client, statement) = (self.client, self.prepared(APPEND).await?);
+        let (vault, tenant) = (self.vault, Uuid::from(cx.tenant()));
         for attempt in 1..=MAX_SEALINGS {
-            let row = match vault.seal(&client, tenant, &append, attempt > 1).await {
-                Ok(sealed) => send(&client, &statement, cx, &append, &sealed).await,
+            let sealed = match vault.seal(client, tenant, append, attempt > 1).await {
+                Ok(sealed) => sealed,
                 Err(VaultError::Moved) => {
                     vault.forget(tenant);
                     continue;
                 }
                 Err(error) => return Err(error.into_store()),
             };
-            match row {
-                Ok(row) => return self.appended(cx, &append, &row).map_err(internal),
-                Err(error) if error.code().is_some_and(|code| code.code() == "FL005") => vault.forget(tenant),
-                Err(error) => return Err(store_error(error)),
+            let sending = send(client, &statement, cx, append, &sealed);
+            let row = match savepoint {
+                // Sent together, so that it takes no more time.
+                Some(savepoint) => tokio::join!(savepoint.set(client), sending).1,
+                None => sending.await,
+            };
+            let error = match row {
+                Ok(row) => return appended(cx, append, &row).map_err(internal),
+                Err(error) => error,
+            };
+            if let Some(savepoint) = savepoint {
+                savepoint.roll_back(client).await.map_err(store_error)?;
             }
+            if error.code().is_none_or(|code| code.code() != "FL005") {
+                return Err(store_error(error));
+            }
+            vault.forget(tenant);
         }
         Err(StoreError::Stale { streams: Vec::new() })
     }
 
     async fn holders(&self, cx: &Context, keys: &[UniqueKey]) -> Result<Vec<Option<Uuid>>, StoreError> {
-        let (client, holders) = self.prepared(HOLDERS).await?;
+        let holders = self.prepared(HOLDERS).await?;
         let scopes: Vec<_> = keys.iter().map(|key| key.scope).collect();
         let values: Vec<_> = keys.iter().map(|key| key.value.as_str()).collect();
-        let rows = client.query(&holders, &[&Uuid::from(cx.tenant()), &scopes, &values]).await.map_err(store_error)?;
-        rows.iter().map(|row| row.try_get(0).map_err(internal)).collect()
+        let rows = self.client.query(&holders, &[&Uuid::from(cx.tenant()), &scopes, &values]).await;
+        rows.map_err(store_error)?.iter().map(|row| row.try_get(0).map_err(internal)).collect()
     }
 
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
-        let (client, history) = self.prepared(HISTORY).await?;
-        let rows = client.query(&history, &[&Uuid::from(cx.tenant()), &stream]).await;
+        let history = self.prepared(HISTORY).await?;
+        let rows = self.client.query(&history, &[&Uuid::from(cx.tenant()), &stream]).await;
         let rows = rows.map_err(store_error)?;
         let events = rows.iter().map(|row| stored_event(row, 0)).collect::<Result<Vec<_>, _>>();
-        let (mut events, vault) = (events.map_err(internal)?, &self.databases.vault);
-        let opened = vault.open_stream_as_app(&client, cx.tenant().into(), stream, &mut events).await;
+        let mut events = events.map_err(internal)?;
+        let opened = self.vault.open_stream_as_app(self.client, cx.tenant().into(), stream, &mut events).await;
         opened.map_err(VaultError::into_store)?;
         Ok(events)
     }
+}
+
+fn appended(cx: &Context, append: &Append, row: &Row) -> Result<Appended, tokio_postgres::Error> {
+    if row.try_get(0)? {
+        return answer(cx, row, 1).map(Appended::Answered);
+    }
+    let written = append.streams.iter().fold(0, |slots, stream| slots | slot_bit(cx.tenant(), stream.id));
+    token(row, 1, append.seen.map_or(written, |seen| seen.slots)).map(Appended::Stored)
 }
 
 /// Reads a stream whose columns begin at `column`, in the order of [`STREAM_COLUMNS`].

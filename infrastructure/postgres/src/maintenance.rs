@@ -10,7 +10,7 @@ use crate::Databases;
 
 const INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Makes partitions ahead of time and drops those whose time has passed.
+/// Makes partitions ahead of time, and drops them and what else has had its time.
 pub struct Maintenance {
     databases: Databases,
     keep_answers_days: u16,
@@ -44,6 +44,8 @@ impl Maintenance {
         ] {
             client.execute(sql, &[&days]).await.map_err(|error| error.to_string())?;
         }
+        let refusals = "delete from engine.refusals where refused_at < now() - interval '90 days'";
+        client.execute(refusals, &[]).await.map_err(|error| error.to_string())?;
         Ok(())
     }
 }

@@ -52,6 +52,11 @@ impl Nudge {
             Some(_) => unordered.last = Some(commit),
         }
         drop(unordered);
+        self.wake();
+    }
+
+    /// Says that there was a commit.
+    pub(crate) fn wake(&self) {
         self.reported.notify_one();
     }
 

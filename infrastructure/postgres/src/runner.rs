@@ -19,7 +19,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{PostgresSubscriptions, connect::pool_error, subscriptions::PostgresClaim};
 
-/// Entries read at once.
+/// Entries read at once, where each is handled quickly.
 const BATCH: u32 = 1_000;
 /// A checkpoint is never further behind than this, although there was nothing to handle; or a partition of quiet streams
 /// would look as if it were stuck.
@@ -32,6 +32,11 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) trait Handler: Send + Sync + 'static {
     /// The subscription's name.
     fn subscription(&self) -> &str;
+
+    /// Entries that it is given at once: what is begun is finished, also when the process is to end.
+    fn batch(&self) -> u32 {
+        BATCH
+    }
 
     /// Handles entries of one partition, and records up to where in the transactions that hold the effects; `reached` is
     /// recorded in the end. Streams that can't be handled are parked.
@@ -142,7 +147,7 @@ async fn follow(
         if stop.is_cancelled() || futures::poll!(&mut ended).is_ready() {
             return Ok(());
         }
-        let stretch = claim.entries(progress.position(), BATCH).await?;
+        let stretch = claim.entries(progress.position(), handler.batch()).await?;
         let next = match (progress.offer(stretch), progress.unrecorded()) {
             (Next::Wait, Some(position)) if settle.is_some_and(|settle| settle <= Instant::now()) => {
                 Next::Record(position)

@@ -27,6 +27,8 @@ use crate::{
 /// What an error may say of itself in `engine.parked`, in characters.
 const ERROR_LENGTH: usize = 1_000;
 
+const BEGIN_AT_END: &str = "select engine.subscribe($1, $2, coalesce(
+                              (select o.position from engine.outbox o order by o.position desc limit 1), 0))";
 const ADVANCE: &str = "select engine.advance($1, $2, $3, $4, $5::text::int8multirange)";
 const PARK: &str = "select engine.park($1, $2, $3, $4, $5, $6, $7)";
 const UNPARK: &str = "select engine.unpark($1, $2, $3, $4, $5)";
@@ -45,6 +47,7 @@ pub struct PostgresSubscriptions {
     desk: LeaseDesk,
     recent: Recent,
     wakeups: Wakeups,
+    partitions: i16,
 }
 
 /// What keeps a process's partitions; to be run for as long as the process works any.
@@ -60,7 +63,7 @@ impl PostgresSubscriptions {
         let (leases, desk) = Leases::new(databases.clone(), wakeups.clone(), partitions);
         let recent = Recent::new(databases.clone());
         let keeper = SubscriptionKeeper { leases, recent: recent.clone(), wakeups: wakeups.clone() };
-        (Self { databases, desk, recent, wakeups }, keeper)
+        (Self { databases, desk, recent, wakeups, partitions }, keeper)
     }
 
     pub(crate) fn databases(&self) -> &Databases {
@@ -70,6 +73,13 @@ impl PostgresSubscriptions {
     /// Changes when something may have been demanded of a subscription.
     pub(crate) fn demands(&self) -> watch::Receiver<()> {
         self.wakeups.subscriptions.clone()
+    }
+
+    /// Makes a subscription, if there is none of this name, that begins with what comes from now on.
+    pub(crate) async fn begin_at_end(&self, subscription: &str) -> Result<(), LogError> {
+        let client = self.databases.pool.get().await.map_err(pool_error)?;
+        client.execute(BEGIN_AT_END, &[&subscription, &self.partitions]).await.map_err(log_error)?;
+        Ok(())
     }
 
     /// Waits until a partition falls to this process.

@@ -1,7 +1,8 @@
-//! A transaction of the engine.
+//! A transaction of the engine, and places in it to which one can go back.
 
 use deadpool_postgres::Object;
 use fairlead_application::log::LogError;
+use tokio_postgres::{Client, Error};
 
 use crate::{
     connect::{log_error, pool_error},
@@ -44,5 +45,26 @@ impl Drop for Work {
         if let Some(client) = self.0.take() {
             drop(Object::take(client));
         }
+    }
+}
+
+/// A place in a transaction to which one can go back, by its name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Savepoint(pub(crate) &'static str);
+
+impl Savepoint {
+    /// Sets it. An older one of the same name is hidden.
+    pub(crate) async fn set(self, client: &Client) -> Result<(), Error> {
+        client.batch_execute(&format!("savepoint {}", self.0)).await
+    }
+
+    /// Undoes everything since.
+    pub(crate) async fn roll_back(self, client: &Client) -> Result<(), Error> {
+        client.batch_execute(&format!("rollback to {}", self.0)).await
+    }
+
+    /// Keeps everything since, and forgets the place.
+    pub(crate) async fn release(self, client: &Client) -> Result<(), Error> {
+        client.batch_execute(&format!("release {}", self.0)).await
     }
 }

@@ -105,6 +105,7 @@ fn event(position: i64) -> SequencedEvent {
         actor: "0199b0aa-1c2d-7e3f-8a4b-5c6d7e8f9a0b".into(),
         correlation_id: Some(id),
         causation_id: None,
+        hops: 0,
         traceparent: None,
     };
     let event = StoredEvent {

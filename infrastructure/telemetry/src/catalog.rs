@@ -65,5 +65,6 @@ pub const CATALOG: &[Metric] = &[
     gauge("fairlead_subscription_lag_seconds", "Age of the oldest position that a partition has not handled"),
     gauge("fairlead_subscription_parked_streams", "Streams that a subscription has set aside"),
     gauge("fairlead_subscription_paused", "1 where an operator has paused a subscription, 0 otherwise"),
+    counter("fairlead_policy_reactions_total", "Events to which a policy has reacted"),
     gauge("fairlead_observed_timestamp_seconds", "When lags were last asked for, as seconds since 1970"),
 ];

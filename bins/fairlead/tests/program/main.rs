@@ -9,6 +9,7 @@ mod journey;
 mod live;
 mod logs;
 mod operations;
+mod policies;
 mod privacy;
 mod process;
 mod replay;

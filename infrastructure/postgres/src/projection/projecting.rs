@@ -15,7 +15,7 @@ use crate::{
     connect::log_error,
     runner::{Handler, WorkError},
     subscriptions::PostgresClaim,
-    work::Work,
+    work::{Savepoint, Work},
 };
 
 /// A projection and the table that it writes.
@@ -53,12 +53,12 @@ impl Projecting {
         let client = work.client()?;
         let mut parked = Vec::new();
         for entries in by_stream(entries) {
-            client.batch_execute("savepoint stream").await.map_err(log_error)?;
+            Savepoint("stream").set(client).await.map_err(log_error)?;
             match self.projection.project(client, &self.table, &entries).await {
-                Ok(()) => client.batch_execute("release stream").await.map_err(log_error)?,
+                Ok(()) => Savepoint("stream").release(client).await.map_err(log_error)?,
                 Err(failure) => {
                     let reason = reason(failure)?;
-                    client.batch_execute("rollback to stream").await.map_err(log_error)?;
+                    Savepoint("stream").roll_back(client).await.map_err(log_error)?;
                     parked.extend(entries.first().map(|first| (*first, reason)));
                 }
             }

@@ -26,7 +26,7 @@ use crate::{
     recent::entries_between,
     runner::{Handler, WorkError},
     subscriptions::PostgresClaim,
-    work::Work,
+    work::{Savepoint, Work},
 };
 
 /// Streams scanned, and entries followed, in one transaction.
@@ -205,12 +205,12 @@ impl Rebuild<'_> {
             client.execute(sql, &[&self.name]).await.map_err(log_error)?;
             return Ok(work.commit().await?);
         };
-        client.batch_execute("savepoint streams").await.map_err(log_error)?;
+        Savepoint("streams").set(client).await.map_err(log_error)?;
         match projection.project_streams(client, &self.table, &streams).await {
             Ok(()) => {}
             Err(ProjectionError::Log(error)) => return Err(error.into()),
             Err(_) => {
-                client.batch_execute("rollback to streams").await.map_err(log_error)?;
+                Savepoint("streams").roll_back(client).await.map_err(log_error)?;
                 self.scan_one_by_one(projection, client, &streams).await?;
             }
         }
@@ -230,10 +230,10 @@ impl Rebuild<'_> {
         streams: &[(Uuid, Uuid)],
     ) -> Result<(), WorkError> {
         for &(tenant, stream) in streams {
-            client.batch_execute("savepoint stream").await.map_err(log_error)?;
+            Savepoint("stream").set(client).await.map_err(log_error)?;
             if let Err(failure) = projection.project_streams(client, &self.table, &[(tenant, stream)]).await {
                 let reason = super::projecting::reason(failure)?;
-                client.batch_execute("rollback to stream").await.map_err(log_error)?;
+                Savepoint("stream").roll_back(client).await.map_err(log_error)?;
                 error!(%tenant, %stream, reason, "parked a stream");
                 let first = Entry { position: 0, incarnation: 0, tenant, stream, version: 1 };
                 self.claim.park_in(client, &first, &reason).await?;

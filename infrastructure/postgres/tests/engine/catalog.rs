@@ -72,6 +72,13 @@ async fn roles_hold_what_they_need_and_no_more() {
         let sql = "select rolsuper or rolbypassrls or rolcanlogin or rolcreaterole from pg_roles where rolname = $1";
         assert!(!admin.query_one(sql, &[&role]).await.unwrap().get::<_, bool>(0), "{role}");
     }
+    // Policies act as requests do; requests never as the engine.
+    for (role, other, expected) in
+        [("fairlead_engine", "fairlead_app", true), ("fairlead_app", "fairlead_engine", false)]
+    {
+        let sql = "select pg_has_role($1, $2, 'member')";
+        assert_eq!(admin.query_one(sql, &[&role, &other]).await.unwrap().get::<_, bool>(0), expected, "{role}");
+    }
     // Whatever is security definer runs above the caller's rights, so each is named here.
     let sql = "select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
                 where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema') order by 1";

@@ -10,6 +10,7 @@ mod history;
 mod lists;
 mod migrations;
 mod partitions;
+mod policies;
 mod privacy;
 mod projection;
 mod readmodels;

@@ -205,6 +205,7 @@ fn event(position: i64, stream: Uuid, version: i64, event_type: &str) -> Sequenc
         actor: "user:ana".into(),
         correlation_id: Some(Uuid::from_u128(7)),
         causation_id: (version > 1).then_some(Uuid::from_u128(8)),
+        hops: 0,
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
     };
     let event = StoredEvent {
