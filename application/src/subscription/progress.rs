@@ -25,11 +25,22 @@ pub struct Progress {
     parked: HashMap<(Uuid, Uuid), i64>,
 }
 
+/// Part of the log, to be handled at once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// What is to be handled, in order.
+    pub entries: Vec<Entry>,
+    /// What is of streams that were set aside before. It counts as handled.
+    pub passed: Vec<Entry>,
+    /// The position to be recorded with the effects.
+    pub reached: i64,
+}
+
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// Handle these, and record the position with them.
-    Handle(Vec<Entry>, i64),
+    Handle(Batch),
     /// Record the position alone.
     Record(i64),
     /// Read on.
@@ -58,11 +69,8 @@ impl Progress {
     /// Takes a stretch read after [`Progress::position`].
     pub fn offer(&mut self, stretch: Stretch) -> Next {
         let Stretch { entries, reached } = stretch;
-        let before = entries.len();
-        let entries = self.unparked(entries);
-        self.unsettled |= entries.len() < before;
         if !entries.is_empty() {
-            return Next::Handle(entries, reached);
+            return Next::Handle(self.batch(entries, reached));
         }
         if reached > self.position {
             return if self.pass(reached) { Next::Record(reached) } else { Next::Read };
@@ -74,10 +82,10 @@ impl Progress {
         Next::Wait
     }
 
-    /// What of some entries is not of a stream that was set aside.
-    pub fn unparked(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
-        entries.retain(|entry| !self.is_parked(entry));
-        entries
+    /// Tells what is to be handled from what is of streams that were set aside.
+    pub fn batch(&self, entries: Vec<Entry>, reached: i64) -> Batch {
+        let (passed, entries) = entries.into_iter().partition(|entry| self.is_parked(entry));
+        Batch { entries, passed, reached }
     }
 
     /// The position was recorded, with the effects of what came before.
@@ -121,10 +129,14 @@ mod tests {
         Stretch { entries: entries.to_vec(), reached }
     }
 
+    fn batch(entries: &[Entry], passed: &[Entry], reached: i64) -> Batch {
+        Batch { entries: entries.to_vec(), passed: passed.to_vec(), reached }
+    }
+
     #[test]
     fn what_is_handled_is_recorded_and_then_the_end_of_its_tick() {
         let mut progress = Progress::new(&Checkpoint::default(), &[]);
-        assert_eq!(progress.offer(stretch(&[entry(1, 1)], 1)), Next::Handle(vec![entry(1, 1)], 1));
+        assert_eq!(progress.offer(stretch(&[entry(1, 1)], 1)), Next::Handle(batch(&[entry(1, 1)], &[], 1)));
         assert_eq!(progress.position(), 0, "not before it is handled");
         progress.recorded(1, true);
         assert_eq!(progress.offer(stretch(&[], 3)), Next::Read);
@@ -147,10 +159,13 @@ mod tests {
         let mut progress = Progress::new(&Checkpoint::default(), &[]);
         progress.park(&entry(2, 1));
         let offered = stretch(&[entry(1, 1), entry(2, 1), entry(3, 2), entry(4, 1)], 4);
-        assert_eq!(progress.offer(offered), Next::Handle(vec![entry(1, 1), entry(3, 2)], 4));
+        assert_eq!(
+            progress.offer(offered),
+            Next::Handle(batch(&[entry(1, 1), entry(3, 2)], &[entry(2, 1), entry(4, 1)], 4))
+        );
         progress.recorded(4, true);
         let parked = ParkedStream { tenant: Uuid::nil(), stream: Uuid::from_u128(1), first_version: 2 };
         progress.unpark(&parked);
-        assert_eq!(progress.offer(stretch(&[entry(5, 1)], 5)), Next::Handle(vec![entry(5, 1)], 5));
+        assert_eq!(progress.offer(stretch(&[entry(5, 1)], 5)), Next::Handle(batch(&[entry(5, 1)], &[], 5)));
     }
 }

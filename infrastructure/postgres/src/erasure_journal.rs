@@ -8,7 +8,10 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use fairlead_application::subscription::{Checkpoint, Claim, Entry, ParkedStream, progress::Progress};
+use fairlead_application::subscription::{
+    Checkpoint, Claim, Entry, ParkedStream,
+    progress::{Batch, Progress},
+};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use tokio_postgres::Row;
@@ -97,14 +100,9 @@ impl Handler for Noting {
         NAME
     }
 
-    async fn handle(
-        &self,
-        claim: &PostgresClaim,
-        progress: &mut Progress,
-        entries: &[Entry],
-        reached: i64,
-    ) -> Result<(), WorkError> {
-        self.note(claim, entries).await?;
+    async fn handle(&self, claim: &PostgresClaim, progress: &mut Progress, batch: Batch) -> Result<(), WorkError> {
+        let Batch { entries, reached, .. } = batch;
+        self.note(claim, &entries).await?;
         // The lines are on disk by now. Without this step they are written again, which does no harm.
         claim.advance(&Checkpoint { position: reached, ahead: Vec::new() }).await?;
         progress.recorded(reached, true);

@@ -11,7 +11,10 @@ use fairlead_application::{
     policy::AnyPolicy,
     ports::System,
     recorded::DecodeError,
-    subscription::{Checkpoint, Entry, ParkedStream, progress::Progress},
+    subscription::{
+        Checkpoint, Entry, ParkedStream,
+        progress::{Batch, Progress},
+    },
     trace,
 };
 use metrics::counter;
@@ -194,18 +197,13 @@ impl Handler for Reacting {
         self.policy.name()
     }
 
-    fn batch(&self) -> u32 {
+    fn batch_size(&self) -> u32 {
         BATCH
     }
 
-    async fn handle(
-        &self,
-        claim: &PostgresClaim,
-        progress: &mut Progress,
-        entries: &[Entry],
-        reached: i64,
-    ) -> Result<(), WorkError> {
-        for event in self.concerned(claim, entries).await? {
+    async fn handle(&self, claim: &PostgresClaim, progress: &mut Progress, batch: Batch) -> Result<(), WorkError> {
+        let Batch { entries, reached, .. } = batch;
+        for event in self.concerned(claim, &entries).await? {
             if !progress.is_parked(&entry(&event)) {
                 self.handle_one(claim, progress, &event).await?;
             }

@@ -7,7 +7,7 @@ use fairlead_application::{
     log::LogError,
     subscription::{
         Checkpoint, Claim, Entry, ParkedStream,
-        progress::{Next, Progress},
+        progress::{Batch, Next, Progress},
     },
 };
 use tokio::{
@@ -34,19 +34,13 @@ pub(crate) trait Handler: Send + Sync + 'static {
     fn subscription(&self) -> &str;
 
     /// Entries that it is given at once: what is begun is finished, also when the process is to end.
-    fn batch(&self) -> u32 {
+    fn batch_size(&self) -> u32 {
         BATCH
     }
 
-    /// Handles entries of one partition, and records up to where in the transactions that hold the effects; `reached` is
-    /// recorded in the end. Streams that can't be handled are parked.
-    async fn handle(
-        &self,
-        claim: &PostgresClaim,
-        progress: &mut Progress,
-        entries: &[Entry],
-        reached: i64,
-    ) -> Result<(), WorkError>;
+    /// Handles entries of one partition, and records up to where in the transactions that hold the effects; in the end what
+    /// the batch has reached. Streams that can't be handled are parked.
+    async fn handle(&self, claim: &PostgresClaim, progress: &mut Progress, batch: Batch) -> Result<(), WorkError>;
 
     /// Handles everything of a parked stream and takes it back, in one transaction; or parks it again.
     async fn replay(
@@ -147,7 +141,7 @@ async fn follow(
         if stop.is_cancelled() || futures::poll!(&mut ended).is_ready() {
             return Ok(());
         }
-        let stretch = claim.entries(progress.position(), handler.batch()).await?;
+        let stretch = claim.entries(progress.position(), handler.batch_size()).await?;
         let next = match (progress.offer(stretch), progress.unrecorded()) {
             (Next::Wait, Some(position)) if settle.is_some_and(|settle| settle <= Instant::now()) => {
                 Next::Record(position)
@@ -156,7 +150,7 @@ async fn follow(
         };
         settle = progress.unrecorded().map(|_| settle.unwrap_or_else(|| Instant::now() + SETTLE));
         match next {
-            Next::Handle(entries, reached) => handler.handle(claim, progress, &entries, reached).await?,
+            Next::Handle(batch) => handler.handle(claim, progress, batch).await?,
             Next::Record(position) => {
                 claim.advance(&Checkpoint { position, ahead: Vec::new() }).await?;
                 progress.recorded(position, false);

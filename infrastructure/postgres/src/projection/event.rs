@@ -91,6 +91,12 @@ impl<P: EventProjection> Projection for EventRows<P> {
         Ok(())
     }
 
+    async fn forget(&self, client: &Object, table: &str, tenant: Uuid, person: Uuid) -> Result<(), ProjectionError> {
+        let delete = format!("delete from {table} where tenant_id = $1 and subject_id = $2");
+        client.execute(&delete, &[&tenant, &person]).await?;
+        Ok(())
+    }
+
     fn scanned(&self) -> Option<&'static str> {
         None
     }

@@ -37,6 +37,9 @@ pub(crate) trait Projection: Send + Sync + 'static {
     /// built beside it.
     async fn project(&self, client: &Object, table: &str, entries: &[Entry]) -> Result<(), ProjectionError>;
 
+    /// Deletes the rows that tell about a person.
+    async fn forget(&self, client: &Object, table: &str, tenant: Uuid, person: Uuid) -> Result<(), ProjectionError>;
+
     /// The aggregate whose streams hold everything that the rows are computed from; `None` when it takes the events.
     fn scanned(&self) -> Option<&'static str>;
 

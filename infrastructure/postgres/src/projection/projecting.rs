@@ -3,9 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
+use deadpool_postgres::Object;
 use fairlead_application::{
     recorded::DecodeError,
-    subscription::{Checkpoint, Entry, ParkedStream, progress::Progress},
+    subscription::{
+        Checkpoint, Entry, ParkedStream,
+        progress::{Batch, Progress},
+    },
 };
 use tracing::{debug, error};
 use uuid::Uuid;
@@ -17,6 +21,11 @@ use crate::{
     subscriptions::PostgresClaim,
     work::{Savepoint, Work},
 };
+
+const ERASED_BY: &str = "select tenant_id, stream_id from engine.events
+                           join unnest($1::uuid[], $2::uuid[], $3::bigint[]) as passed (tenant_id, stream_id, version)
+                                using (tenant_id, stream_id, version)
+                          where split_part(type, '.', 2) = 'erased'";
 
 /// A projection and the table that it writes.
 pub(super) struct Projecting {
@@ -37,22 +46,28 @@ impl Projecting {
         Self { projection, subscription, table }
     }
 
-    pub(super) fn projection(&self) -> &dyn Projection {
-        &*self.projection
+    /// Brings the table up to a batch within the client's transaction: what is to be handled, and the erasures among what is
+    /// passed over, which wait for nothing.
+    pub(super) async fn project(&self, client: &Object, batch: &Batch) -> Result<(), ProjectionError> {
+        self.projection.project(client, &self.table, &batch.entries).await?;
+        self.forget(client, &batch.passed).await
+    }
+
+    /// Deletes the rows of those who were erased by some entries that are not handled. A replay makes them anew.
+    async fn forget(&self, client: &Object, passed: &[Entry]) -> Result<(), ProjectionError> {
+        for (tenant, person) in erased_by(client, passed).await? {
+            self.projection.forget(client, &self.table, tenant, person).await?;
+        }
+        Ok(())
     }
 
     /// Projects stream by stream, and parks those that fail.
-    async fn isolate(
-        &self,
-        claim: &PostgresClaim,
-        progress: &mut Progress,
-        entries: &[Entry],
-        reached: i64,
-    ) -> Result<(), WorkError> {
+    async fn isolate(&self, claim: &PostgresClaim, progress: &mut Progress, batch: Batch) -> Result<(), WorkError> {
+        let Batch { entries, mut passed, reached } = batch;
         let work = Work::begin(claim.pool()).await?;
         let client = work.client()?;
         let mut parked = Vec::new();
-        for entries in by_stream(entries) {
+        for entries in by_stream(&entries) {
             Savepoint("stream").set(client).await.map_err(log_error)?;
             match self.projection.project(client, &self.table, &entries).await {
                 Ok(()) => Savepoint("stream").release(client).await.map_err(log_error)?,
@@ -60,12 +75,16 @@ impl Projecting {
                     let reason = reason(failure)?;
                     Savepoint("stream").roll_back(client).await.map_err(log_error)?;
                     parked.extend(entries.first().map(|first| (*first, reason)));
+                    passed.extend(entries);
                 }
             }
         }
         for (entry, reason) in &parked {
             error!(tenant = %entry.tenant, stream = %entry.stream, version = entry.version, reason, "parked a stream");
             claim.park_in(client, entry, reason).await?;
+        }
+        if let Err(failure) = self.forget(client, &passed).await {
+            return Err(reason(failure).map_or_else(|error| error, WorkError::Outside));
         }
         claim.advance_in(client, &Checkpoint { position: reached, ahead: Vec::new() }).await?;
         work.commit().await?;
@@ -83,16 +102,11 @@ impl Handler for Projecting {
         &self.subscription
     }
 
-    async fn handle(
-        &self,
-        claim: &PostgresClaim,
-        progress: &mut Progress,
-        entries: &[Entry],
-        reached: i64,
-    ) -> Result<(), WorkError> {
+    async fn handle(&self, claim: &PostgresClaim, progress: &mut Progress, batch: Batch) -> Result<(), WorkError> {
         let work = Work::begin(claim.pool()).await?;
-        match self.projection.project(work.client()?, &self.table, entries).await {
+        match self.project(work.client()?, &batch).await {
             Ok(()) => {
+                let Batch { entries, reached, .. } = batch;
                 claim.advance_in(work.client()?, &Checkpoint { position: reached, ahead: Vec::new() }).await?;
                 work.commit().await?;
                 debug!(from = progress.position(), to = reached, entries = entries.len(), "projected");
@@ -102,7 +116,7 @@ impl Handler for Projecting {
             Err(failure) => {
                 reason(failure)?;
                 work.rollback().await?;
-                self.isolate(claim, progress, entries, reached).await
+                self.isolate(claim, progress, batch).await
             }
         }
     }
@@ -134,6 +148,17 @@ impl Handler for Projecting {
             }
         }
     }
+}
+
+/// The people erased by some entries, with their tenants.
+async fn erased_by(client: &Object, entries: &[Entry]) -> Result<Vec<(Uuid, Uuid)>, ProjectionError> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let events = entries.iter().map(|entry| (entry.tenant, entry.stream, entry.version));
+    let (tenants, streams, versions): (Vec<_>, Vec<_>, Vec<_>) = events.collect();
+    let rows = client.query(ERASED_BY, &[&tenants, &streams, &versions]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// What to say of a stream that can't be projected; an error when the stream is not to blame.

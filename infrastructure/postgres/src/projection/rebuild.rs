@@ -256,8 +256,9 @@ impl Rebuild<'_> {
     async fn follow(&self, handler: &Projecting, progress: &mut Progress, live: &str) -> Result<bool, WorkError> {
         let stretch = self.claim.entries(progress.position(), BATCH).await?;
         match progress.offer(stretch) {
-            Next::Handle(entries, reached) => {
-                handler.handle(self.claim, progress, &entries, reached).await?;
+            Next::Handle(batch) => {
+                let reached = batch.reached;
+                handler.handle(self.claim, progress, batch).await?;
                 self.show(reached).await?;
                 Ok(false)
             }
@@ -267,7 +268,7 @@ impl Rebuild<'_> {
                 progress.recorded(position, false);
                 Ok(false)
             }
-            Next::Wait => self.finish(handler.projection(), progress, live).await,
+            Next::Wait => self.finish(handler, progress, live).await,
         }
     }
 
@@ -281,20 +282,14 @@ impl Rebuild<'_> {
 
     /// Stops the live read model for a moment, takes in what it was ahead by, and takes its place. False when that
     /// fails, as it does when a stream can't be projected: following goes on then.
-    async fn finish(
-        &self,
-        projection: &dyn Projection,
-        progress: &mut Progress,
-        live: &str,
-    ) -> Result<bool, WorkError> {
+    async fn finish(&self, handler: &Projecting, progress: &mut Progress, live: &str) -> Result<bool, WorkError> {
         let work = Work::begin(self.claim.pool()).await?;
         let client = work.client()?;
         let sql = "select engine.suspend_read_model($1, $2)";
         let row = client.query_one(sql, &[&self.name, &live]).await.map_err(log_error)?;
         let reached = progress.position().max(row.get(0));
         let entries = entries_between(client, progress.position(), reached).await?;
-        let entries = progress.unparked(entries);
-        match projection.project(client, &self.table, &entries).await {
+        match handler.project(client, &progress.batch(entries, reached)).await {
             Ok(()) => {}
             Err(ProjectionError::Log(error)) => return Err(error.into()),
             Err(_) => {

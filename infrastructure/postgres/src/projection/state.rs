@@ -76,6 +76,11 @@ impl<P: StateProjection> Projection for StateRows<P> {
         self.project_streams(client, table, &streams.into_iter().collect::<Vec<_>>()).await
     }
 
+    async fn forget(&self, client: &Object, table: &str, tenant: Uuid, person: Uuid) -> Result<(), ProjectionError> {
+        client.execute(&format!("delete from {table} where tenant_id = $1 and id = $2"), &[&tenant, &person]).await?;
+        Ok(())
+    }
+
     fn scanned(&self) -> Option<&'static str> {
         Some(P::Aggregate::TYPE)
     }

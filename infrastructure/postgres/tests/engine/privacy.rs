@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use fairlead_application::{AppError, Expected, access::System as Everything};
+use fairlead_application::{
+    AppError, Expected, access::System as Everything, administration::SubscriptionAdministration,
+};
 use fairlead_domain::{
     crm::{Contact, ContactChange, ContactCommand, ContactProfile},
     ids::ContactId,
     kernel::{Aggregate, DomainError, ErrorKind, Patch, Personal, PersonalOf},
     values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
 };
+use fairlead_postgres::PostgresAdministration;
 use fairlead_testing::{
     database::{TestDatabase, connect},
     engine::{Engine, caller, eventually},
@@ -143,6 +146,43 @@ async fn nothing_of_an_erased_person_is_left_to_be_found() {
     assert_eq!(engine.app.read::<Contact>(&cx, id).await.unwrap().unwrap().state, shell);
     let bystander = engine.app.read::<Contact>(&cx, other).await.unwrap().unwrap().state;
     assert_eq!(bystander.profile.name, PersonName::new("Bystander").unwrap().into());
+    engine.stop().await;
+}
+
+/// Where the read models have set the person aside, the erasure does not wait for an operator.
+#[tokio::test]
+async fn an_erased_person_is_forgotten_by_read_models_that_had_parked_them() {
+    let database = TestDatabase::create().await;
+    let engine = Engine::start(&database).await;
+    let admin = database.admin().await;
+    let (cx, id) = (caller(), engine.app.fresh::<ContactId>());
+    let execute = async |command| {
+        engine.app.execute::<Contact>(&cx, id, Expected::Any, command).await.unwrap();
+    };
+    execute(named("Zebbina Quixmoor")).await;
+    let count = async |sql: &str| admin.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+    let rows = "select (select count(*) from crm.contacts) + (select count(*) from crm.timeline)";
+    eventually("both are projected", async || count(rows).await == 2).await;
+    let refuse = "alter table crm.contacts add constraint refused check (version < 2);
+                  alter table crm.timeline add constraint refused check (version < 2)";
+    admin.batch_execute(refuse).await.unwrap();
+    execute(ContactCommand::Tag([Tag::new("a").unwrap()].into())).await;
+    eventually("both have set it aside", async || count("select count(*) from engine.parked").await == 2).await;
+    execute(ContactCommand::Erase).await;
+    eventually("the rows are gone", async || count(rows).await == 0).await;
+    assert_eq!(search::in_tables(&admin, &["Quixmoor"]).await, BTreeSet::new());
+    assert_eq!(count("select count(*) from engine.parked").await, 2, "set aside they are still");
+
+    let accept = "alter table crm.contacts drop constraint refused; alter table crm.timeline drop constraint refused";
+    admin.batch_execute(accept).await.unwrap();
+    let operator = PostgresAdministration::new(database.engine());
+    for model in ["crm.contacts", "crm.timeline"] {
+        assert_eq!(operator.replay(model, None).await.unwrap(), 1);
+    }
+    eventually("they are taken back", async || count("select count(*) from engine.parked").await == 0).await;
+    assert_eq!(count("select count(*) from crm.timeline").await, 3, "the whole story, without the person");
+    assert_eq!(count("select count(*) from crm.contacts").await, 0);
+    assert_eq!(search::in_tables(&admin, &["Quixmoor"]).await, BTreeSet::new());
     engine.stop().await;
 }
 
