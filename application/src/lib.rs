@@ -25,6 +25,7 @@ pub mod signing;
 mod step;
 pub mod subscription;
 pub mod trace;
+pub mod verify;
 
 pub use app::App;
 pub use context::{Actor, Context, IdempotencyKey, TraceParent};

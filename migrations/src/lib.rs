@@ -8,6 +8,7 @@ mod m20261121_000005_inbox;
 mod m20261121_000006_search;
 mod m20261121_000007_history;
 mod m20261121_000008_timeline;
+mod m20261121_000009_verify;
 mod m20261121_000012_policies;
 mod prepare;
 
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_search::Migration),
             Box::new(m20261121_000007_history::Migration),
             Box::new(m20261121_000008_timeline::Migration),
+            Box::new(m20261121_000009_verify::Migration),
             Box::new(m20261121_000012_policies::Migration),
         ]
     }

@@ -16,4 +16,5 @@ mod ownership;
 mod retries;
 mod store;
 mod streams;
+mod verify;
 mod versions;

@@ -56,6 +56,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Subscriptions,
     },
+    /// Fold every stream from its events and compare: states, unique keys, the global order, read models. Prints what differs,
+    /// a line each, without values; the exit code is 1 then, and 0 otherwise.
+    Verify {
+        /// Only this organization's.
+        #[arg(long, value_name = "UUID")]
+        organization: Option<Uuid>,
+    },
     /// Sign a token with the configured key and print it.
     Token(Token),
     /// Print the OpenAPI document.

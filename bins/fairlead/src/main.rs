@@ -11,6 +11,7 @@ mod replay;
 mod serve;
 mod subscriptions;
 mod token;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -81,6 +82,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Erasures { action } => privacy::erasures(&config, action).await,
         Command::Events { action } => events::run(&config, action).await,
         Command::Subscriptions { action } => subscriptions::run(&config, action).await,
+        Command::Verify { organization } => verify::run(&config, organization).await,
         Command::Token(grant) => token::print(&config, grant),
         // Served above.
         Command::Api | Command::Worker | Command::Dev | Command::Openapi | Command::HelpMarkdown => Ok(()),

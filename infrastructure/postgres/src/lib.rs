@@ -30,6 +30,7 @@ mod subscriptions;
 mod tail;
 mod tenant;
 mod vault;
+mod verify;
 mod work;
 
 pub use administration::PostgresAdministration;
@@ -53,3 +54,4 @@ pub use tail::PostgresTail;
 pub use vault::{
     InstallationKeys, InvalidKeys, KeyStatus, Rotation, VaultError, key_status, rewrap_tenant_keys, rotate_tenant_keys,
 };
+pub use verify::PostgresVerifier;

@@ -72,3 +72,38 @@ async fn subscriptions_are_listed_paused_rebuilt_and_resumed() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn verifying_fails_when_something_differs_and_shows_no_values() {
+    let installation = Installation::new().await;
+    assert!(installation.stdout(&["verify"]).starts_with("0 streams and 0 events were compared\n"));
+    let _processes = [installation.start("worker"), installation.start("api")];
+    installation.ready().await;
+    let create = installation.http.post(installation.url("/v1/contacts")).bearer_auth(installation.token("*:*"));
+    assert_eq!(answered(create.json(&json!({ "name": "Zebulon" }))).await.0, 201);
+    let whole = "1 streams and 1 events were compared\ncrm.contacts: the rows of 1 streams were compared\n\
+                 crm.timeline: the rows of 1 streams were compared\n";
+    eventually("all is projected", async || installation.stdout(&["verify"]) == whole).await;
+    let admin = installation.database.admin().await;
+    admin.batch_execute("update engine.streams set state = jsonb_set(state, '{name}', '\"Quix\"')").await.unwrap();
+    admin.batch_execute("delete from crm.timeline").await.unwrap();
+    let output = installation.output(&["verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let differences: Vec<_> = out.lines().filter_map(|line| line.split('\t').nth(3)).collect();
+    assert_eq!(
+        differences,
+        [
+            "difference",
+            "the stored state differs at /name",
+            "crm.contacts: the row differs in name, state, words",
+            "crm.timeline: the row of event 1 is missing"
+        ]
+    );
+    let lines = out.lines().filter(|line| line.starts_with(&installation.organization.to_string()));
+    assert_eq!(lines.count(), 3);
+    assert!(err.contains("3 differences were found"), "{err}");
+    assert!(!out.contains("Zebulon") && !out.contains("Quix"), "{out}");
+    let stranger = fairlead_testing::contract::caller().tenant();
+    installation.stdout(&["verify", "--organization", &uuid::Uuid::from(stranger).to_string()]);
+}

@@ -16,6 +16,8 @@ use crate::{event_log::events_of, subscriptions::backlog, vault::Vault};
 
 /// How events become rows of a read model.
 ///
+/// The table has the columns `tenant_id`, `event_id` and `position`, which tell from which event a row was made.
+///
 /// A row is made anew when the person it tells about is erased: the
 /// stream's events are read again, without what was personal in them.
 pub trait EventProjection: Send + Sync + 'static {
@@ -50,12 +52,12 @@ impl<P: EventProjection> EventRows<P> {
         Self { upsert: Upsert::of::<P::Entity>(P::KEY, "true"), vault, projection: PhantomData }
     }
 
-    async fn write(
+    /// The rows of some entries, and the streams of those who were erased by one of them.
+    async fn read(
         &self,
         client: &Object,
-        table: &str,
         entries: &[Entry],
-    ) -> Result<Vec<(Uuid, Uuid)>, ProjectionError> {
+    ) -> Result<(Vec<Value>, Vec<(Uuid, Uuid)>), ProjectionError> {
         let (mut rows, mut erased) = (Vec::with_capacity(entries.len()), Vec::new());
         for event in events_of(client, &self.vault, entries).await? {
             if event.event.event_type.ends_with(".erased") {
@@ -65,6 +67,16 @@ impl<P: EventProjection> EventRows<P> {
                 rows.push(serde_json::to_value(P::row(&event)?)?);
             }
         }
+        Ok((rows, erased))
+    }
+
+    async fn write(
+        &self,
+        client: &Object,
+        table: &str,
+        entries: &[Entry],
+    ) -> Result<Vec<(Uuid, Uuid)>, ProjectionError> {
+        let (rows, erased) = self.read(client, entries).await?;
         if !rows.is_empty() {
             client.execute(&self.upsert.statement(table), &[&Json(Value::Array(rows))]).await?;
         }
@@ -103,5 +115,18 @@ impl<P: EventProjection> Projection for EventRows<P> {
 
     async fn project_streams(&self, _: &Object, _: &str, _: &[(Uuid, Uuid)]) -> Result<(), ProjectionError> {
         Ok(())
+    }
+    fn key(&self) -> &'static str {
+        P::KEY
+    }
+
+    /// Who was erased reads so from the first event on.
+    async fn rows(
+        &self,
+        client: &Object,
+        _: &[(Uuid, Uuid)],
+        entries: &[Entry],
+    ) -> Result<Vec<Value>, ProjectionError> {
+        Ok(self.read(client, entries).await?.0)
     }
 }

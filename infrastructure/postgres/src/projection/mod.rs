@@ -14,6 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use deadpool_postgres::Object;
 use fairlead_application::{log::LogError, recorded::DecodeError, subscription::Entry};
+use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -50,6 +51,18 @@ pub(crate) trait Projection: Send + Sync + 'static {
         table: &str,
         streams: &[(Uuid, Uuid)],
     ) -> Result<(), ProjectionError>;
+
+    /// The columns that tell one row from another.
+    fn key(&self) -> &'static str;
+
+    /// The rows that there have to be of some streams with these entries, all that they have: what projecting writes. JSON
+    /// objects of columns.
+    async fn rows(
+        &self,
+        client: &Object,
+        streams: &[(Uuid, Uuid)],
+        entries: &[Entry],
+    ) -> Result<Vec<Value>, ProjectionError>;
 }
 
 /// Why entries were not projected.

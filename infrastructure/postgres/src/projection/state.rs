@@ -25,6 +25,9 @@ use crate::{
     vault::Vault,
 };
 
+/// The key of every table of states.
+const KEY: &str = "tenant_id, id";
+
 /// How an aggregate's state becomes a row of its read model.
 ///
 /// The table has the columns `tenant_id`, `id`, `version`, `created_at`, `updated_at` and `state`, and those that its
@@ -57,7 +60,25 @@ pub(crate) struct StateRows<P> {
 impl<P: StateProjection> StateRows<P> {
     pub(crate) fn new(vault: Vault) -> Self {
         let newer = "present.version < excluded.version";
-        Self { upsert: Upsert::of::<P::Entity>("tenant_id, id", newer), vault, projection: PhantomData }
+        Self { upsert: Upsert::of::<P::Entity>(KEY, newer), vault, projection: PhantomData }
+    }
+
+    /// The rows of living streams, and what is left to say of the others.
+    async fn read(
+        &self,
+        client: &Object,
+        streams: &[(Uuid, Uuid)],
+    ) -> Result<(Vec<Value>, Vec<Value>), ProjectionError> {
+        let (mut living, mut gone) = (Vec::with_capacity(streams.len()), Vec::new());
+        for recorded in present::<P::Aggregate>(client, &self.vault, streams).await? {
+            if recorded.state.is_deleted() {
+                let Recorded { tenant, id, version, .. } = recorded;
+                gone.push(json!({ "tenant_id": tenant, "id": id, "version": version }));
+            } else {
+                living.push(serde_json::to_value(P::row(&recorded)?)?);
+            }
+        }
+        Ok((living, gone))
     }
 }
 
@@ -91,15 +112,7 @@ impl<P: StateProjection> Projection for StateRows<P> {
         table: &str,
         streams: &[(Uuid, Uuid)],
     ) -> Result<(), ProjectionError> {
-        let (mut living, mut gone) = (Vec::with_capacity(streams.len()), Vec::new());
-        for recorded in present::<P::Aggregate>(client, &self.vault, streams).await? {
-            if recorded.state.is_deleted() {
-                let Recorded { tenant, id, version, .. } = recorded;
-                gone.push(json!({ "tenant_id": tenant, "id": id, "version": version }));
-            } else {
-                living.push(serde_json::to_value(P::row(&recorded)?)?);
-            }
-        }
+        let (living, gone) = self.read(client, streams).await?;
         if !living.is_empty() {
             client.execute(&self.upsert.statement(table), &[&Json(Value::Array(living))]).await?;
         }
@@ -112,6 +125,19 @@ impl<P: StateProjection> Projection for StateRows<P> {
             client.execute(&delete, &[&Json(Value::Array(gone))]).await?;
         }
         Ok(())
+    }
+
+    fn key(&self) -> &'static str {
+        KEY
+    }
+
+    async fn rows(
+        &self,
+        client: &Object,
+        streams: &[(Uuid, Uuid)],
+        _: &[Entry],
+    ) -> Result<Vec<Value>, ProjectionError> {
+        Ok(self.read(client, streams).await?.0)
     }
 }
 

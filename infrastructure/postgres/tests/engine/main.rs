@@ -21,3 +21,4 @@ mod sequencer;
 mod standing;
 mod store;
 mod subscriptions;
+mod verify;

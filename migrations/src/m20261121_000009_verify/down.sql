@@ -1,0 +1,1 @@
+revoke select on engine.reservations from fairlead_engine;
