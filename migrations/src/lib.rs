@@ -10,6 +10,7 @@ mod m20261121_000007_history;
 mod m20261121_000008_timeline;
 mod m20261121_000009_verify;
 mod m20261121_000012_policies;
+mod m20261121_000013_places;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000008_timeline::Migration),
             Box::new(m20261121_000009_verify::Migration),
             Box::new(m20261121_000012_policies::Migration),
+            Box::new(m20261121_000013_places::Migration),
         ]
     }
 }

@@ -12,6 +12,7 @@ mod http;
 mod latency;
 mod limit;
 mod program;
+mod projection;
 mod rebuild;
 mod relay;
 
@@ -19,7 +20,7 @@ use std::{env, fs, path::Path};
 
 use fairlead_testing::database::TestDatabase;
 
-use crate::{append::Append, figure::Figure, http::Http, relay::Relaying};
+use crate::{append::Append, figure::Figure, http::Http, projection::Projecting, relay::Relaying};
 
 /// How many work at once.
 const WRITERS: usize = 16;
@@ -50,6 +51,9 @@ async fn main() {
     let mut figures = Vec::new();
     if chosen.any("append") || chosen.any("http") {
         figures.extend(commands(&chosen).await);
+    }
+    if chosen.any("projection") {
+        figures.push(projected().await);
     }
     if chosen.any("relay") {
         figures.push(relayed().await);
@@ -99,6 +103,20 @@ async fn commands(chosen: &Chosen) -> Vec<Figure> {
         println!("http: the API holds {resident:.0} MiB");
     }
     [new, existing, http].into_iter().filter(|figure| !figure.values.is_empty()).collect()
+}
+
+/// Beside new contacts a second of `pgbench`: what commands could bring at most.
+async fn projected() -> Figure {
+    let mut figure = Figure::rate("projection");
+    let database = TestDatabase::create().await;
+    limit::prepare(&database).await;
+    let projecting = Projecting::prepare().await;
+    for round in 1..=LONG_ROUNDS {
+        println!("projection: round {round} of {LONG_ROUNDS}");
+        figure.limits.push(limit::pgbench(&database, limit::APPEND_NEW));
+        figure.values.push(projecting.projected().await);
+    }
+    figure
 }
 
 async fn relayed() -> Figure {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     latency::quorum_queue,
     program::{Installation, NO_BROKER},
+    projection,
 };
 
 /// Events in a round.
@@ -101,21 +102,11 @@ impl Relaying {
     async fn backlog(&self) {
         self.purge().await;
         let admin = self.installation.database.admin().await;
-        let sql = "with made as (
-                insert into engine.streams (tenant_id, stream_id, aggregate, version, state, state_version, created_at,
-                                            updated_at, incarnation, xid)
-                select $1, gen_random_uuid(), 'contact', 1, data, 1, now(), now(), 1, pg_current_xact_id()
-                  from (select jsonb_build_object('name', 'Ana ' || n, 'email', 'ana' || n || '@example.com') as data
-                          from generate_series(1, $2::bigint) n) d
-                returning tenant_id, stream_id, state)
-            insert into engine.events (tenant_id, stream_id, version, event_id, type, schema_version, data, metadata, occurred_at)
-            select tenant_id, stream_id, 1, gen_random_uuid(), 'contact.created', 1, state, '{\"actor\": \"bench\"}', now() from made";
         let tenant = Uuid::from(caller().tenant());
-        admin.execute(sql, &[&tenant, &i64::from(EVENTS)]).await.expect("events");
+        projection::create(&admin, tenant, EVENTS.into()).await;
         let worker = self.installation.start("worker", &[("FAIRLEAD_AMQP_URL", NO_BROKER)]);
         let caught_up = async {
-            let sql = "select count(*) from crm.contacts where tenant_id = $1";
-            while admin.query_one(sql, &[&tenant]).await.expect("the database").get::<_, i64>(0) < i64::from(EVENTS) {
+            while projection::projected(&admin, tenant).await < EVENTS.into() {
                 sleep(Duration::from_millis(100)).await;
             }
         };
