@@ -21,20 +21,38 @@ pub trait Permits<A: Aggregate>: Permission {}
 /// A permission under which the state of `A` may be read.
 pub trait Reveals<A: Aggregate>: Permission {}
 
-/// Declares permissions: `permissions! { /// … \n ContactsWrite = "contacts:write", Permits<Contact>; }`.
+/// Resources that stand above organizations. Who may do everything in an organization may do nothing there: a grant has to
+/// name such a resource, and `*` does not stand for it.
+const ABOVE_ORGANIZATIONS: [&str; 1] = ["operator"];
+
+/// Declares permissions: `permissions! { /// … \n ContactsWrite = "contacts:write", Permits<Contact>; }`. One that stands
+/// above organizations says so in the place of the aggregate: `OperatorRead = "operator:read", AboveOrganizations;`.
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $right:ident<$aggregate:ty>;)+) => {$(
+    (@right $name:ident, $text:literal, AboveOrganizations) => {
+        const _: () = assert!(
+            $crate::access::is_above_organizations($text),
+            "a permission above organizations is named after one of their resources",
+        );
+    };
+    (@right $name:ident, $text:literal, $right:ident<$aggregate:ty>) => {
+        impl $crate::access::$right<$aggregate> for $name {}
+        const _: () = assert!(
+            $crate::access::concerns($text, <$aggregate as fairlead_domain::kernel::Aggregate>::PLURAL),
+            "a permission is named after the aggregate's plural",
+        );
+        const _: () = assert!(
+            !$crate::access::is_above_organizations($text),
+            "an aggregate has another name than what stands above organizations",
+        );
+    };
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $right:ident $(<$aggregate:ty>)?;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
         impl $crate::access::Permission for $name {
             const NAME: &'static str = $text;
         }
-        impl $crate::access::$right<$aggregate> for $name {}
-        const _: () = assert!(
-            $crate::access::concerns($text, <$aggregate as fairlead_domain::kernel::Aggregate>::PLURAL),
-            "a permission is named after the aggregate's plural",
-        );
+        $crate::access::permissions!(@right $name, $text, $right $(<$aggregate>)?);
     )+};
 }
 pub(crate) use permissions;
@@ -52,7 +70,23 @@ pub(crate) const fn concerns(permission: &str, plural: &str) -> bool {
     permission.len() > n && permission[n] == b':'
 }
 
-/// What a caller has been granted: names and patterns (`contacts:read`, `contacts:*`, `*:read`, `*:*`).
+/// Whether a permission's resource stands above organizations. Asked by the compiler.
+pub(crate) const fn is_above_organizations(permission: &str) -> bool {
+    let mut n = 0;
+    while n < ABOVE_ORGANIZATIONS.len() {
+        if concerns(permission, ABOVE_ORGANIZATIONS[n]) {
+            return true;
+        }
+        n += 1;
+    }
+    false
+}
+
+/// What a caller has been granted: names and patterns (`contacts:read`, `contacts:*`, `*:read`, `*:*`). What stands above
+/// organizations is granted by its name alone (`operator:read`, `operator:*`), so that `*:*` means everything in one.
+///
+/// Whoever signs tokens decides what they grant: what signs them for users must not take over a scope that names
+/// `operator`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scopes(Vec<String>);
 
@@ -64,12 +98,12 @@ impl Scopes {
 
     /// Whether one of the grants covers the permission `resource:action`.
     pub fn grant(&self, permission: &str) -> bool {
-        let covers = |pattern: &str, part: &str| pattern == "*" || pattern == part;
         permission.split_once(':').is_some_and(|(resource, action)| {
+            let by_wildcard = !ABOVE_ORGANIZATIONS.contains(&resource);
             self.0
                 .iter()
                 .filter_map(|scope| scope.split_once(':'))
-                .any(|(r, a)| covers(r, resource) && covers(a, action))
+                .any(|(r, a)| (r == resource || r == "*" && by_wildcard) && (a == action || a == "*"))
         })
     }
 }
@@ -94,7 +128,7 @@ impl<P> Deref for Authorized<P> {
     }
 }
 
-/// What Fairlead itself may do on behalf of a policy or a consumer: everything, in one tenant.
+/// What Fairlead itself may do on behalf of a policy or a consumer: everything, in one tenant, and nothing above it.
 #[derive(Debug, Clone, Copy)]
 pub struct System;
 
@@ -126,7 +160,13 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
-    use super::Scopes;
+    use super::{Permission, Scopes, System, is_above_organizations};
+    use crate::{
+        Context,
+        administration::{OperatorRead, OperatorWrite},
+        ports::IdGenerator,
+        registry::AGGREGATES,
+    };
 
     #[test]
     fn wildcards_cover_whole_parts_only() {
@@ -144,5 +184,47 @@ mod tests {
         ] {
             assert_eq!(Scopes::parse(scopes).grant(permission), granted, "{scopes} for {permission}");
         }
+    }
+
+    #[test]
+    fn what_stands_above_organizations_is_granted_by_its_name_alone() {
+        for (scopes, read, write) in [
+            ("operator:read", true, false),
+            ("operator:write", false, true),
+            ("operator:*", true, true),
+            ("*:* operator:read", true, false),
+            ("*:*", false, false),
+            ("*:read", false, false),
+            ("*:write", false, false),
+            ("*:* *:read *:write contacts:*", false, false),
+            ("subscriptions:*", false, false),
+            ("operators:*", false, false),
+            ("operator*:*", false, false),
+            ("Operator:*", false, false),
+            ("operator", false, false),
+            ("operator: operator::read", false, false),
+            ("*", false, false),
+            (":", false, false),
+        ] {
+            let scopes = Scopes::parse(scopes);
+            let granted = (scopes.grant(OperatorRead::NAME), scopes.grant(OperatorWrite::NAME));
+            assert_eq!(granted, (read, write), "{scopes:?}");
+        }
+    }
+
+    #[test]
+    fn who_acts_for_fairlead_in_an_organization_is_no_operator() {
+        let system = Context::system(crate::ports::System.next().into(), "policy:welcome");
+        assert!(!system.scopes.grant(OperatorRead::NAME) && !system.scopes.grant(OperatorWrite::NAME));
+        assert!(system.scopes.grant(System::NAME));
+    }
+
+    #[test]
+    fn no_aggregate_stands_above_organizations() {
+        assert!(is_above_organizations(OperatorRead::NAME) && is_above_organizations("operator:anything"));
+        for name in ["operator", "operators:read", "contacts:operator", "", ":"] {
+            assert!(!is_above_organizations(name), "{name}");
+        }
+        assert!(AGGREGATES.iter().all(|info| !is_above_organizations(&info.read_permission())));
     }
 }

@@ -1,11 +1,28 @@
-//! What operators see of subscriptions, and what they demand of them. All tenants' at once: whoever gets here stands above
-//! them.
+//! What operators see of subscriptions and consumers, and what they demand of them. All tenants' at once: whoever gets here
+//! stands above them.
+
+mod consumers;
+mod operators;
 
 use std::error::Error;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
+
+pub use self::{
+    consumers::{ConsumerAdministration, ConsumerStatus, HeldDetail, HeldPlace, HeldQuery, ReturnedLetters},
+    operators::{OperatorRead, OperatorWrite, Operators},
+};
+
+/// A stream, wherever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamKey {
+    /// The tenant.
+    pub tenant: Uuid,
+    /// The stream.
+    pub stream: Uuid,
+}
 
 /// A subscription.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +33,23 @@ pub struct SubscriptionStatus {
     pub paused: bool,
     /// Its partitions.
     pub partitions: Vec<PartitionStatus>,
+}
+
+impl SubscriptionStatus {
+    /// How many positions there are from its first unhandled event to the log's end.
+    pub fn behind(&self) -> i64 {
+        self.partitions.iter().map(|partition| partition.behind).max().unwrap_or(0)
+    }
+
+    /// When its first unhandled event occurred.
+    pub fn oldest(&self) -> Option<DateTime<Utc>> {
+        self.partitions.iter().filter_map(|partition| partition.oldest).min()
+    }
+
+    /// How many streams it has set aside.
+    pub fn parked(&self) -> i64 {
+        self.partitions.iter().map(|partition| partition.parked).sum()
+    }
 }
 
 /// A partition.
@@ -75,6 +109,38 @@ pub struct PolicyRefusal {
     pub refused_at: DateTime<Utc>,
 }
 
+impl ParkedDetail {
+    /// Its place among all that are parked.
+    pub fn place(&self) -> ParkedPlace {
+        let Self { subscription, tenant, stream, parked_at, .. } = self;
+        ParkedPlace { parked_at: *parked_at, tenant: *tenant, stream: *stream, subscription: subscription.clone() }
+    }
+}
+
+/// A place among parked streams, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedPlace {
+    /// When the stream was set aside.
+    pub parked_at: DateTime<Utc>,
+    /// The tenant.
+    pub tenant: Uuid,
+    /// The stream.
+    pub stream: Uuid,
+    /// By which subscription.
+    pub subscription: String,
+}
+
+/// Which parked streams are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParkedQuery {
+    /// Of which subscription; of all when `None`.
+    pub subscription: Option<String>,
+    /// Those behind this place.
+    pub after: Option<ParkedPlace>,
+    /// How many at most.
+    pub limit: u16,
+}
+
 /// A read model that is, or was, built anew.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RebuildStatus {
@@ -94,18 +160,34 @@ pub struct RebuildStatus {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
+impl RebuildStatus {
+    /// Whether a worker is at it, or is going to be.
+    pub fn is_under_way(&self) -> bool {
+        !["done", "failed"].contains(&&*self.state)
+    }
+}
+
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum AdministrationError {
     /// Nobody has subscribed under this name.
     #[error("there is no subscription {0}")]
     Unknown(String),
+    /// No consumer of this name has its tables here.
+    #[error("there is no consumer {0} whose tables are in this database")]
+    UnknownConsumer(String),
+    /// The broker has no dead-letter queue of the consumer.
+    #[error("the broker has no queue {0}")]
+    NoQueue(String),
     /// The subscription writes no read model.
     #[error("{0} is no read model")]
     NoReadModel(String),
     /// The database does not answer.
     #[error("the database does not answer")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// The broker does not answer.
+    #[error("the broker does not answer")]
+    BrokerUnavailable(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// What the infrastructure must provide.
@@ -127,7 +209,16 @@ pub trait SubscriptionAdministration: Send + Sync {
     ///
     /// # Errors
     /// [`AdministrationError::Unavailable`]
-    async fn parked(&self, subscription: Option<&str>, limit: u16) -> Result<Vec<ParkedDetail>, AdministrationError>;
+    async fn parked(&self, subscription: Option<&str>, limit: u16) -> Result<Vec<ParkedDetail>, AdministrationError> {
+        let subscription = subscription.map(str::to_owned);
+        self.parked_page(&ParkedQuery { subscription, after: None, limit }).await
+    }
+
+    /// The same from a place on.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Unavailable`]
+    async fn parked_page(&self, query: &ParkedQuery) -> Result<Vec<ParkedDetail>, AdministrationError>;
 
     /// What policies were refused during the last 90 days, the latest first.
     ///
@@ -140,6 +231,12 @@ pub trait SubscriptionAdministration: Send + Sync {
     /// # Errors
     /// [`AdministrationError::Unknown`], [`AdministrationError::Unavailable`].
     async fn replay(&self, subscription: &str, stream: Option<Uuid>) -> Result<u64, AdministrationError>;
+
+    /// Has one parked stream tried again; false when it is not parked.
+    ///
+    /// # Errors
+    /// [`AdministrationError::Unknown`], [`AdministrationError::Unavailable`].
+    async fn replay_one(&self, subscription: &str, key: StreamKey) -> Result<bool, AdministrationError>;
 
     /// Has a read model built anew beside the live one, and put in its place. Begins again when that is under way.
     ///

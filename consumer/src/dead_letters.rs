@@ -14,7 +14,7 @@ use crate::{
     connection::{BrokerError, LIMIT, confirming, connect, parse},
     letters,
     tables::StreamKey,
-    topology::{dead_queue, put},
+    topology::{dead_queue, is_missing, put},
 };
 
 /// What became of dead letters.
@@ -34,6 +34,9 @@ pub enum DeadLettersError {
     /// The text is not repeated, since it may hold a password.
     #[error("the broker's URL: expected amqp://user:password@host:port/virtual-host or amqps://…")]
     Url,
+    /// The consumer never ran on this broker, or its queue was deleted.
+    #[error("the broker has no queue {0}")]
+    NoQueue(String),
     /// The broker did not do it.
     #[error("{0}")]
     Broker(String),
@@ -71,7 +74,11 @@ impl Operator {
         let queue = dead_queue(&self.tables.consumer);
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
         let asking = timeout(LIMIT, channel.queue_declare(queue.as_str().into(), passive, FieldTable::default())).await;
-        let there = asking.map_err(|_| BrokerError::TimedOut("looking at the dead-letter queue"))??.message_count();
+        let there = match asking.map_err(|_| BrokerError::TimedOut("looking at the dead-letter queue"))? {
+            Ok(there) => there.message_count(),
+            Err(error) if is_missing(&error) => return Err(DeadLettersError::NoQueue(queue)),
+            Err(error) => return Err(error.into()),
+        };
         let mut returned = Returned::default();
         for _ in 0..there.min(limit) {
             let getting = timeout(LIMIT, channel.basic_get(queue.as_str().into(), BasicGetOptions::default())).await;

@@ -8,6 +8,7 @@
 mod backoff;
 mod builder;
 mod connection;
+mod consumers;
 mod dead_letters;
 mod decide;
 mod event;
@@ -30,12 +31,13 @@ mod work;
 mod simulation;
 
 pub use builder::{Builder, ConfigError, Consumer};
+pub use consumers::{ConsumerCounts, Consumers};
 pub use dead_letters::{DeadLettersError, Returned};
 pub use decide::Retries;
 pub use event::Event;
 pub use handler::{Failure, Handler};
 pub use install::{Inbox, InstallError};
-pub use operator::{HeldStream, Operator, Which};
+pub use operator::{HeldQuery, HeldStream, Operator, Which};
 pub use payload::{Json, Payload, Undecodable};
 pub use tables::TablesError;
 /// The transaction in which an event is handled.

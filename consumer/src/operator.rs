@@ -5,6 +5,7 @@ use deadpool_postgres::{GenericClient, Pool};
 use fairlead_domain::ids::OrganizationId;
 use lapin::types::FieldTable;
 use tokio::time::timeout;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
@@ -39,12 +40,25 @@ pub struct HeldStream {
     pub error: Option<String>,
     /// When the first one failed.
     pub failed_at: Option<DateTime<Utc>>,
+    /// When that event was set aside.
+    pub held_at: DateTime<Utc>,
     /// When it is tried again, unless it is dead.
     pub due_at: Option<DateTime<Utc>>,
     /// When it was given up.
     pub dead_at: Option<DateTime<Utc>>,
     /// Messages that are set aside in this stream, the failing one included.
     pub messages: i64,
+}
+
+/// Which waiting streams are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HeldQuery {
+    /// Only dead ones, or only those that are tried again; all when `None`.
+    pub dead: Option<bool>,
+    /// Those behind a stream, told by when the event that it waits for was set aside, its organization and its id.
+    pub after: Option<(DateTime<Utc>, OrganizationId, Uuid)>,
+    /// How many at most.
+    pub limit: u32,
 }
 
 /// Which dead streams are meant.
@@ -61,6 +75,30 @@ pub enum Which {
     },
 }
 
+/// The heads of the streams that wait.
+const HELD: &str = "select h.tenant_id, h.stream_id, h.event_id, h.routing_key, h.attempts, h.reason, h.error, h.failed_at,
+                           h.held_at, h.due_at, h.dead_at,
+                           (select count(*) from @.inbox_held s where s.tenant_id = h.tenant_id
+                                                                  and s.consumer = h.consumer and s.stream_id = h.stream_id)
+                      from @.inbox_held h where h.consumer = $1 and (h.due_at is not null or h.dead_at is not null)";
+
+fn held(row: &Row) -> HeldStream {
+    HeldStream {
+        tenant: row.get::<_, Uuid>(0).into(),
+        stream: row.get(1),
+        event: row.get(2),
+        routing_key: row.get(3),
+        attempts: row.get(4),
+        reason: row.get(5),
+        error: row.get(6),
+        failed_at: row.get(7),
+        held_at: row.get(8),
+        due_at: row.get(9),
+        dead_at: row.get(10),
+        messages: row.get(11),
+    }
+}
+
 impl Operator {
     /// An operator of the consumer of this name, with the tables in this schema.
     ///
@@ -75,28 +113,32 @@ impl Operator {
     /// # Errors
     /// [`TablesError`]
     pub async fn held(&self, limit: u32) -> Result<Vec<HeldStream>, TablesError> {
-        let sql = self.tables.sql(
-            "select h.tenant_id, h.stream_id, h.event_id, h.routing_key, h.attempts, h.reason, h.error, h.failed_at,
-                    h.due_at, h.dead_at, (select count(*) from @.inbox_held s where s.tenant_id = h.tenant_id
-                                             and s.consumer = h.consumer and s.stream_id = h.stream_id)
-               from @.inbox_held h where h.consumer = $1 and (h.due_at is not null or h.dead_at is not null)
-              order by h.dead_at nulls last, h.due_at limit $2",
-        );
+        let sql = self.tables.sql(&format!("{HELD} order by h.dead_at nulls last, h.due_at limit $2"));
         let rows = self.tables.client().await?.query(&sql, &[&&*self.tables.consumer, &i64::from(limit)]).await?;
-        let stream = |row: &tokio_postgres::Row| HeldStream {
-            tenant: row.get::<_, Uuid>(0).into(),
-            stream: row.get(1),
-            event: row.get(2),
-            routing_key: row.get(3),
-            attempts: row.get(4),
-            reason: row.get(5),
-            error: row.get(6),
-            failed_at: row.get(7),
-            due_at: row.get(8),
-            dead_at: row.get(9),
-            messages: row.get(10),
-        };
-        Ok(rows.iter().map(stream).collect())
+        Ok(rows.iter().map(held).collect())
+    }
+
+    /// The streams that wait, in the order in which the events that they wait for were set aside: so they can be gone
+    /// through page by page while they are tried. A stream that has got on to its next event meanwhile may come twice.
+    ///
+    /// # Errors
+    /// [`TablesError`]
+    pub async fn held_page(&self, query: &HeldQuery) -> Result<Vec<HeldStream>, TablesError> {
+        let sql = self.tables.sql(&format!(
+            "{HELD} and ($3::boolean is null or (h.dead_at is not null) = $3)
+                    and ($4::timestamptz is null or (h.held_at, h.tenant_id, h.stream_id) > ($4, $5, $6))
+              order by h.held_at, h.tenant_id, h.stream_id limit $2"
+        ));
+        let HeldQuery { dead, after, limit } = *query;
+        let (at, tenant, stream) = (
+            after.map(|(at, ..)| at),
+            after.map(|(_, tenant, _)| Uuid::from(tenant)),
+            after.map(|(.., stream)| stream),
+        );
+        let client = self.tables.client().await?;
+        let limit = i64::from(limit);
+        let rows = client.query(&sql, &[&&*self.tables.consumer, &limit, &dead, &at, &tenant, &stream]).await?;
+        Ok(rows.iter().map(held).collect())
     }
 
     /// Has dead streams tried again, with all their attempts anew; those that follow go on behind. Returns how many.

@@ -77,6 +77,12 @@ fn named(name: &str, error: lapin::Error) -> BrokerError {
     if conflict { BrokerError::Conflict { name: name.to_owned(), source: error } } else { error.into() }
 }
 
+/// Whether the broker has no queue of the name that it was asked for.
+pub(crate) fn is_missing(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error)
+        if matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)))
+}
+
 /// Puts a message into a queue, and waits until the broker has confirmed it. The channel is one with confirms.
 pub(crate) async fn put(
     channel: &Channel,

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod consumers;
 mod database;
 mod documents;
 mod events;

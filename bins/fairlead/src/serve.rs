@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use fairlead_application::{
     App,
+    administration::Operators,
     crm::{TagNewContacts, Timelines},
     health::HealthCheck,
     history::History,
@@ -14,7 +15,7 @@ use fairlead_application::{
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
     ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance, Nudge, Nudger, Observer,
-    Policies, PostgresHealth, PostgresStore, PostgresSubscriptions, PostgresTail, Projections, ReadModel, Sequencer,
+    Policies, PostgresAdministration, PostgresHealth, PostgresStore, PostgresSubscriptions, PostgresTail, Projections, ReadModel, Sequencer,
     Wakeups,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
@@ -29,7 +30,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::{Failure, causes, config::Config, database, operations::Port, token};
+use crate::{Failure, causes, config::Config, consumers::OwnConsumers, database, operations::Port, token};
 
 /// What a process does.
 #[derive(Debug, Clone, Copy)]
@@ -210,6 +211,7 @@ fn api(
         history: History::new(store),
         live,
         timelines: Timelines::new(Arc::new(ContactTimeline::new(databases.clone()))),
+        operators: operators(config)?,
         health,
         clock: Arc::new(System),
     };
@@ -249,6 +251,14 @@ fn api(
     // Its end ends the streams, for which the server would wait.
     let follow = |stop| reader.run(stop);
     Ok(vec![Part::new("nudger", nudge), Part::new("live events", follow), Part::new("server", serve)])
+}
+
+/// What operators reach over HTTP, by connections of its own: one that waits until a consumer lets go of a stream must not
+/// hold up those who listen to events.
+fn operators(config: &Config) -> Result<Operators, Failure> {
+    let databases = database::engine(config, 4)?;
+    let consumers = OwnConsumers::new(&databases, config.amqp_url()?.clone())?;
+    Ok(Operators::new(Arc::new(PostgresAdministration::new(databases)), Arc::new(consumers)))
 }
 
 /// The broker's URL, read.

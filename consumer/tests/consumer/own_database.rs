@@ -2,10 +2,29 @@
 
 use std::time::Duration;
 
-use fairlead_consumer::{Consumer, Operator, Retries, Which};
+use chrono::TimeDelta;
+use fairlead_application::envelope::SequencedEvent;
+use fairlead_consumer::{
+    Consumer, ConsumerCounts, Consumers, DeadLettersError, HeldQuery, Operator, Retries, Which,
+};
 use fairlead_testing::database::TestDatabase;
 
 use crate::stage::{Act, Running, Stage, stream, streams, until};
+
+/// The one stream that waits, looked for in all ways.
+async fn pages_of_one(operator: &Operator, failing: &SequencedEvent) {
+    let all = HeldQuery { limit: 10, ..HeldQuery::default() };
+    let held = operator.held_page(&all).await.unwrap();
+    assert_eq!((held.len(), held[0].stream, held[0].event), (1, failing.stream, failing.event.id));
+    let dead = |dead| HeldQuery { dead: Some(dead), ..all };
+    assert_eq!(operator.held_page(&dead(true)).await.unwrap(), held);
+    assert_eq!(operator.held_page(&dead(false)).await.unwrap(), []);
+    let behind = HeldQuery { after: Some((held[0].held_at, held[0].tenant, held[0].stream)), ..all };
+    assert_eq!(operator.held_page(&behind).await.unwrap(), []);
+    let earlier = held[0].held_at - TimeDelta::microseconds(1);
+    let from_there = HeldQuery { after: Some((earlier, held[0].tenant, held[0].stream)), ..all };
+    assert_eq!(operator.held_page(&from_there).await.unwrap(), held);
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn works_for_all_tenants_as_the_engine_s_role() {
@@ -27,10 +46,23 @@ async fn works_for_all_tenants_as_the_engine_s_role() {
     let operator = Operator::new(&stage.name, stage.pool.clone(), "engine").unwrap();
     until("the stream is set aside", async || operator.held(10).await.unwrap().iter().any(|held| held.messages == 3))
         .await;
+    pages_of_one(&operator, &failing[0]).await;
+    let consumers = Consumers::new(stage.pool.clone(), "engine").unwrap();
+    let counts = ConsumerCounts { name: stage.name.clone(), held: 1, dead: 1 };
+    assert_eq!(consumers.counts().await.unwrap(), std::slice::from_ref(&counts));
+    assert_eq!(consumers.counts_of(&stage.name).await.unwrap(), Some(counts));
+    assert_eq!(consumers.counts_of("nobody").await.unwrap(), None);
+    let nobody = consumers.operator("nobody").unwrap().replay_dead_letters(&stage.host.url(), 1).await;
+    assert!(matches!(nobody, Err(DeadLettersError::NoQueue(queue)) if queue == "nobody.dead"));
     stage.script.behave(&failing[0]);
     assert_eq!(operator.replay(Which::All).await.unwrap(), 1);
     stage.took_effect_once_and_in_order(&[others, failing].concat()).await;
     running.stop().await;
+    // One that has nothing to complain of is known by what it has handled.
+    assert_eq!(consumers.counts().await.unwrap(), []);
+    let sound = ConsumerCounts { name: stage.name.clone(), held: 0, dead: 0 };
+    assert_eq!(consumers.counts_of(&stage.name).await.unwrap(), Some(sound));
+    assert_eq!(consumers.counts_of("nobody").await.unwrap(), None);
 
     // The role sees what it has to see to keep the inbox in order.
     let client = stage.pool.get().await.unwrap();

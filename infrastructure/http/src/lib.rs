@@ -12,6 +12,7 @@ mod health;
 mod layer;
 mod live;
 mod operations;
+mod operator;
 mod problem;
 mod request;
 mod server;

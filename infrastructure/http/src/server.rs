@@ -12,6 +12,7 @@ use actix_web::{
 };
 use fairlead_application::{
     App,
+    administration::Operators,
     crm::Timelines,
     health::HealthCheck,
     history::History,
@@ -71,6 +72,8 @@ pub struct Parts {
     pub live: Live,
     /// What happened to records.
     pub timelines: Timelines,
+    /// Subscriptions and consumers, for operators.
+    pub operators: Operators,
     /// What readiness asks.
     pub health: Vec<Arc<dyn HealthCheck>>,
     /// Tells when tokens expire.
@@ -124,6 +127,7 @@ struct Shared {
     history: Data<History>,
     live: Data<Live>,
     timelines: Data<Timelines>,
+    operators: Data<Operators>,
     cursors: Data<Cursors>,
     gate: Data<Gate>,
     limits: Data<Limits>,
@@ -142,6 +146,7 @@ impl Shared {
             history: Data::new(parts.history),
             live: Data::new(parts.live),
             timelines: Data::new(parts.timelines),
+            operators: Data::new(parts.operators),
             cursors: Data::new(Cursors::new(&settings.secret)),
             gate: Data::new(Gate::new(&settings.token, &settings.secret, parts.clock, rates)?),
             limits: Data::new(Limits { body_bytes: settings.max_body_bytes }),
@@ -158,6 +163,7 @@ impl Shared {
             .app_data(self.history.clone())
             .app_data(self.live.clone())
             .app_data(self.timelines.clone())
+            .app_data(self.operators.clone())
             .app_data(self.cursors.clone())
             .app_data(self.gate.clone())
             .app_data(self.limits.clone())

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use fairlead_application::administration::{
-    AdministrationError, ParkedDetail, PartitionStatus, PolicyRefusal, RebuildStatus, SubscriptionAdministration,
-    SubscriptionStatus,
+    AdministrationError, ParkedDetail, ParkedQuery, PartitionStatus, PolicyRefusal, RebuildStatus, StreamKey,
+    SubscriptionAdministration, SubscriptionStatus,
 };
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
@@ -14,8 +14,10 @@ use crate::{Databases, listener::SUBSCRIPTIONS, projection::read_models};
 const STATUS: &str = "select name, partition, position, behind, oldest, holder, paused, parked from engine.status()";
 const PARKED: &str =
     "select subscription, tenant_id, stream_id, first_version, error, attempts, parked_at, replay_demanded_at
-                        from engine.parked where subscription = $1 or $1 is null
-                       order by parked_at, tenant_id, stream_id limit $2";
+                        from engine.parked
+                       where (subscription = $1 or $1 is null)
+                         and ($3::timestamptz is null or (parked_at, tenant_id, stream_id, subscription) > ($3, $4, $5, $6))
+                       order by parked_at, tenant_id, stream_id, subscription limit $2";
 
 /// Subscriptions in the database, reached as a member of `fairlead_engine`.
 #[derive(Clone)]
@@ -81,8 +83,13 @@ impl SubscriptionAdministration for PostgresAdministration {
         self.demand(sql, &[&subscription, &paused]).await.map(drop)
     }
 
-    async fn parked(&self, subscription: Option<&str>, limit: u16) -> Result<Vec<ParkedDetail>, AdministrationError> {
-        let rows = self.rows(PARKED, &[&subscription, &i64::from(limit)]).await?;
+    async fn parked_page(&self, query: &ParkedQuery) -> Result<Vec<ParkedDetail>, AdministrationError> {
+        let ParkedQuery { subscription, after, limit } = query;
+        let after = after.as_ref();
+        let (at, name) = (after.map(|place| place.parked_at), after.map(|place| &place.subscription));
+        let (tenant, stream) = (after.map(|place| place.tenant), after.map(|place| place.stream));
+        let limit = i64::from(*limit);
+        let rows = self.rows(PARKED, &[subscription, &limit, &at, &tenant, &stream, &name]).await?;
         let detail = |row: &Row| ParkedDetail {
             subscription: row.get(0),
             tenant: row.get(1),
@@ -116,6 +123,13 @@ impl SubscriptionAdministration for PostgresAdministration {
         let sql = "update engine.parked set replay_demanded_at = clock_timestamp()
                     where subscription = $1 and (stream_id = $2 or $2 is null)";
         self.demand(sql, &[&subscription, &stream]).await
+    }
+
+    async fn replay_one(&self, subscription: &str, key: StreamKey) -> Result<bool, AdministrationError> {
+        self.known(subscription).await?;
+        let sql = "update engine.parked set replay_demanded_at = clock_timestamp()
+                    where tenant_id = $1 and stream_id = $2 and subscription = $3";
+        Ok(self.demand(sql, &[&key.tenant, &key.stream, &subscription]).await? > 0)
     }
 
     async fn rebuild(&self, subscription: &str) -> Result<(), AdministrationError> {

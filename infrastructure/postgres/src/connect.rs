@@ -121,6 +121,11 @@ impl Databases {
         Self { vault: Vault::new(keys), ..self }
     }
 
+    /// The pooled connections, for the consumer kit, whose tables lie in this database too.
+    pub fn connections(&self) -> Pool {
+        self.pool.uncounted()
+    }
+
     /// Connects once. Refuses a database without tables, and for requests a login above row-level security.
     ///
     /// # Errors

@@ -25,6 +25,11 @@ impl CountedPool {
         outcome
     }
 
+    /// The pool itself. Nobody measures how long is waited there.
+    pub(crate) fn uncounted(&self) -> Pool {
+        self.pool.clone()
+    }
+
     /// Brings the gauges up to date.
     pub(crate) fn measure(&self) {
         let status = self.pool.status();

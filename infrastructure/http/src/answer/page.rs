@@ -92,7 +92,7 @@ pub(crate) async fn page<A: Listed, T: From<Recorded<A>>>(
     let query = query();
     let page = lists.page(cx, &check.finish(query)?).await?;
     let next_cursor = page.next.map(|position| cursors.seal(cx, &list, &position));
-    Ok(Page { data: page.rows.into_iter().map(T::from).collect(), has_more: next_cursor.is_some(), next_cursor })
+    Ok(Page::new(page.rows.into_iter().map(T::from).collect(), next_cursor))
 }
 
 fn filter<A: Listed>(text: &str) -> Result<Filter, Invalid> {
@@ -119,6 +119,18 @@ pub(crate) fn limit(text: Option<&str>) -> Result<u16, Invalid> {
     let limit = text.map_or(Some(DEFAULT_LIMIT), |text| text.parse().ok());
     let invalid = || Invalid::new("limit.invalid", format!("must be a whole number from 1 to {MAX_LIMIT}"));
     limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(invalid)
+}
+
+impl<T> Page<T> {
+    /// Rows, and where the next page begins.
+    pub(crate) fn new(data: Vec<T>, next_cursor: Option<String>) -> Self {
+        Self { data, has_more: next_cursor.is_some(), next_cursor }
+    }
+
+    /// All rows that there are.
+    pub(crate) fn whole(data: Vec<T>) -> Self {
+        Self::new(data, None)
+    }
 }
 
 impl<T: Serialize> Responder for Page<T> {

@@ -7,7 +7,7 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{BEARER, parameters, responses, takes_condition};
+use super::{BEARER, OF_OPERATORS, parameters, responses, takes_condition};
 
 /// Completes the document.
 pub(super) fn complete(document: &mut OpenApi) {
@@ -17,7 +17,8 @@ pub(super) fn complete(document: &mut OpenApi) {
         .bearer_format("JWT")
         .description(Some(
             "A JSON Web Token with the claims `sub`, `org` (the organization) and `scope` (permissions such as \
-             `contacts:read`, separated by spaces; `*` stands for either part).",
+             `contacts:read`, separated by spaces; `*` stands for either part). What stands above organizations, \
+             `operator:read` and `operator:write`, is granted by a scope that names `operator`: `operator:*`, never `*:*`.",
         ))
         .build();
     components.security_schemes.insert(BEARER.to_owned(), RefOr::T(SecurityScheme::Http(scheme)));
@@ -71,7 +72,8 @@ impl Completion<'_> {
         for response in self.operation.responses.responses.values_mut() {
             if let RefOr::T(response) = response {
                 let of_one = !self.path.ends_with("/batch");
-                describe(response, self.is_command, of_one, self.operation.security.is_some());
+                let is_command = self.is_command && !self.path.starts_with(OF_OPERATORS);
+                describe(response, is_command, of_one, self.operation.security.is_some());
             }
         }
         if let Some(RefOr::T(created)) = self.operation.responses.responses.get_mut("201") {
@@ -90,6 +92,11 @@ impl Completion<'_> {
         self.path.contains("{id}")
     }
 
+    /// Whether it is above organizations: no command of a record, and no list of records.
+    fn is_of_operators(&self) -> bool {
+        self.path.starts_with(OF_OPERATORS)
+    }
+
     /// Whether the answer is a stream, which reads no list.
     fn goes_on(&self) -> bool {
         let ok = self.operation.responses.responses.get("200");
@@ -100,6 +107,7 @@ impl Completion<'_> {
         let own = self.operation.parameters.take().unwrap_or_default();
         let mut all: Vec<Parameter> = Vec::new();
         match (self.is_command, self.has_id()) {
+            _ if self.is_of_operators() => {}
             (true, _) => all.push(parameters::idempotency_key()),
             (false, true) if self.path.ends_with("{id}") => all.push(parameters::if_none_match()),
             (false, true) if self.path.ends_with("/timeline") => all.push(parameters::consistency()),
@@ -107,15 +115,18 @@ impl Completion<'_> {
             (false, _) => {}
         }
         all.extend([parameters::request_id(), parameters::trace_parent()]);
-        let id = self.has_id().then(parameters::id).map(RefOr::T);
-        self.operation.parameters = Some(id.into_iter().chain(own).chain(all.into_iter().map(RefOr::T)).collect());
+        let id = self.has_id().then(parameters::id);
+        let name = self.path.contains("{name}").then(parameters::name);
+        let place = id.or(name).map(RefOr::T);
+        self.operation.parameters = Some(place.into_iter().chain(own).chain(all.into_iter().map(RefOr::T)).collect());
     }
 
     fn problems(&mut self) {
         let has_body = self.operation.request_body.is_some();
         for (status, name, _) in responses::PROBLEMS {
             let possible = match *status {
-                "404" => self.has_id(),
+                // What stands above organizations is named in queries too.
+                "404" => self.path.contains('{') || self.path.ends_with("/parked"),
                 "409" => self.is_command || self.goes_on(),
                 "413" => self.is_command,
                 "412" => takes_condition(self.operation),

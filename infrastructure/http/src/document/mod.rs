@@ -17,7 +17,10 @@ use utoipa::{
 };
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 
-use crate::{crm, events, health};
+use crate::{crm, events, health, operator};
+
+/// What the paths begin with that stand above organizations.
+const OF_OPERATORS: &str = "/v1/operator/";
 
 /// The name of the security scheme.
 pub(crate) const BEARER: &str = "bearer";
@@ -34,6 +37,7 @@ pub(crate) const BEARER: &str = "bearer";
     tags(
         (name = "contacts", description = "The people a company knows."),
         (name = "events", description = "What happened, and what happens."),
+        (name = "operator", description = "Those who read the log, for operators: of all organizations at once."),
         (name = "service", description = "The service itself: whether it is well, and this document."),
     ),
     components(schemas(crate::answer::Event, crate::problem::ProblemDocument<'static>)),
@@ -45,7 +49,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .configure(health::routes)
         .service(served)
-        .service(scope::scope("/v1").configure(crm::routes).configure(events::routes));
+        .service(scope::scope("/v1").configure(crm::routes).configure(events::routes).configure(operator::routes));
 }
 
 /// The document. The same for every call.
@@ -70,8 +74,17 @@ pub(crate) fn operations(item: &PathItem) -> impl Iterator<Item = (&'static str,
 
 /// Whether an operation heeds `If-Match`.
 pub(crate) fn takes_condition(operation: &Operation) -> bool {
+    takes(operation, parameters::IF_MATCH)
+}
+
+/// Whether an operation heeds `Idempotency-Key`.
+pub(crate) fn takes_key(operation: &Operation) -> bool {
+    takes(operation, parameters::IDEMPOTENCY_KEY)
+}
+
+fn takes(operation: &Operation, name: &str) -> bool {
     let mut parameters = operation.parameters.iter().flatten();
-    parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == parameters::IF_MATCH))
+    parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
 }
 
 /// The document as it is served, written once.

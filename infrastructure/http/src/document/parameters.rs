@@ -25,6 +25,12 @@ pub(super) fn id() -> Parameter {
     text("id", ParameterIn::Path, "The record.", uuid)
 }
 
+/// `{name}`
+pub(super) fn name() -> Parameter {
+    let schema = ObjectBuilder::new().min_length(Some(1)).max_length(Some(100)).pattern(Some("^[A-Za-z0-9._:-]+$"));
+    text("name", ParameterIn::Path, "The subscription or the consumer.", schema)
+}
+
 /// The name of [`if_match`].
 pub(super) const IF_MATCH: &str = "If-Match";
 
@@ -43,12 +49,15 @@ pub(super) fn if_none_match() -> Parameter {
     text("If-None-Match", ParameterIn::Header, description, ObjectBuilder::new().examples([r#""3""#]))
 }
 
+/// The name of [`idempotency_key`].
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
 /// `Idempotency-Key`
 pub(super) fn idempotency_key() -> Parameter {
     let description = "Makes it safe to send the command again: the same key with the same request is answered as \
         the first time, with `Idempotency-Replayed: true`.";
     let schema = ObjectBuilder::new().min_length(Some(1)).max_length(Some(200)).pattern(Some("^[ -~]+$"));
-    text("Idempotency-Key", ParameterIn::Header, description, schema)
+    text(IDEMPOTENCY_KEY, ParameterIn::Header, description, schema)
 }
 
 /// `Fairlead-Consistency`

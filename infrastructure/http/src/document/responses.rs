@@ -9,7 +9,7 @@ pub(super) const PROBLEMS: &[(&str, &str, &str)] = &[
     ("400", "Malformed", "The request can't be read."),
     ("401", "Unauthenticated", "There is no token, or it is not valid."),
     ("403", "Forbidden", "The token does not grant the permission."),
-    ("404", "NotFound", "There is no such record in the organization."),
+    ("404", "NotFound", "There is no such record in the organization, or nothing of this name."),
     ("409", "Conflict", "The record's state forbids it, a unique value is taken, or the same key is being worked on."),
     ("412", "Stale", "The record is not at the version in `If-Match`."),
     ("413", "TooLarge", "The body has too many bytes."),

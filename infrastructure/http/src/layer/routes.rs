@@ -6,7 +6,7 @@ use utoipa::openapi::{
     path::{Operation, ParameterIn},
 };
 
-use crate::document::{operations, takes_condition};
+use crate::document::{operations, takes_condition, takes_key};
 
 /// Every path with the methods it knows.
 pub(crate) struct Routes(Vec<(ResourceDef, Vec<Route>)>);
@@ -18,6 +18,8 @@ pub(super) struct Route {
     pub(super) takes_query: bool,
     /// Whether it heeds `If-Match`.
     pub(super) takes_condition: bool,
+    /// Whether it heeds `Idempotency-Key`.
+    pub(super) takes_key: bool,
 }
 
 impl Routes {
@@ -28,6 +30,7 @@ impl Routes {
                 method,
                 takes_query: takes_query(operation),
                 takes_condition: takes_condition(operation),
+                takes_key: takes_key(operation),
             });
             (ResourceDef::new(path.as_str()), routes.collect())
         });

@@ -11,9 +11,13 @@ use actix_web::{
 use fairlead_domain::kernel::ErrorKind;
 
 use super::{Routes, routes::Route};
-use crate::{problem::Problem, request::no_query};
+use crate::{
+    problem::Problem,
+    request::{IDEMPOTENCY_KEY, no_query},
+};
 
-/// Refuses query parameters where the operation knows none, and `If-Match` on commands that don't heed it. Like 404
+/// Refuses query parameters where the operation knows none, and `If-Match` and `Idempotency-Key` on commands that don't heed
+/// them. Like 404
 /// and 405 it tells what is in the document, so it need not wait for the token.
 pub(crate) async fn surplus(
     routes: Data<Routes>,
@@ -37,6 +41,10 @@ fn check(route: &Route, request: &ServiceRequest) -> Result<(), Problem> {
     if is_command && !route.takes_condition && request.headers().contains_key(IF_MATCH) {
         let detail = "this command compares no version; send it without If-Match";
         return Err(Problem::new(ErrorKind::Invalid, "request.unexpected_if_match", detail));
+    }
+    if is_command && !route.takes_key && request.headers().contains_key(IDEMPOTENCY_KEY) {
+        let detail = "this may be sent again as it is; send it without Idempotency-Key";
+        return Err(Problem::new(ErrorKind::Invalid, "request.unexpected_idempotency_key", detail));
     }
     Ok(())
 }

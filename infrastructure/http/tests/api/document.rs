@@ -50,23 +50,28 @@ fn every_operation_is_described() {
         let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
         let secured = operation.get("security").is_some();
         let command = method != "GET";
+        let operator = path.starts_with("/v1/operator/");
+        assert_eq!(operator, operation["tags"][0] == "operator", "{place}");
         assert_eq!(has("id"), path.contains("{id}"), "{place}");
-        assert_eq!(has("Idempotency-Key"), command, "{place}");
+        assert_eq!(has("name"), path.contains("{name}"), "{place}");
+        assert_eq!(has("Idempotency-Key"), command && !operator, "{place}");
         assert_eq!(has("If-Match"), command && path.contains("{id}"), "{place}");
         assert_eq!(has("X-Request-Id"), secured, "{place}");
         let read = secured && !command;
         let log = read && path.ends_with("/events");
         let stream = operation["responses"]["200"]["content"]["text/event-stream"].is_object();
-        let list = read && !path.contains("{id}") && !log && !stream;
+        let list = read && !path.contains("{id}") && !log && !stream && !operator;
+        let paged = operator && (path.ends_with("/parked") || path.ends_with("/streams"));
         let timeline = read && path.ends_with("/timeline");
         for name in ["sort", "filter"] {
             assert_eq!(has(name), list, "{place} {name}");
         }
-        assert_eq!(has("cursor"), list || timeline, "{place}");
-        assert_eq!(has("limit"), list || log || timeline, "{place}");
+        assert_eq!(has("cursor"), list || timeline || paged, "{place}");
+        assert_eq!(has("limit"), list || log || timeline || paged, "{place}");
         assert_eq!(has("after"), log, "{place}");
         assert_eq!(has("Last-Event-ID"), stream, "{place}");
-        assert_eq!(has("Fairlead-Consistency"), timeline || read && !path.contains("{id}") && !stream, "{place}");
+        let follows = timeline || read && !path.contains("{id}") && !stream && !operator;
+        assert_eq!(has("Fairlead-Consistency"), follows, "{place}");
         assert_eq!(has("If-None-Match"), read && path.ends_with("{id}"), "{place}");
         assert_eq!(has("deleted"), timeline || read && path.ends_with("{id}"), "{place}");
         if let Some(body) = operation.get("requestBody") {

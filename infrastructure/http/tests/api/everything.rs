@@ -1,10 +1,13 @@
 //! Every operation of the document is tried from the outside: nobody gets in without a token, a permission, or into
 //! another organization, and no rubbish is a fault of ours. A new operation is tested here by being in the document.
 
+use fairlead_application::administration::{StreamKey, SubscriptionAdministration};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
+    desk::KNOWN,
     document::{operations, resolve},
     service::{Answer, Ask, Service, organization, token},
     tokens::bad_tokens,
@@ -23,17 +26,29 @@ struct Operation {
     query: Vec<String>,
     /// Whether it documents `If-Match`.
     condition: bool,
+    /// Whether it documents `Idempotency-Key`.
+    key: bool,
     /// Whether its answer goes on.
     stream: bool,
 }
 
 impl Operation {
     fn path(&self, id: &str) -> String {
-        self.template.replace("{id}", id)
+        self.template.replace("{id}", id).replace("{name}", id)
     }
 
     fn of_record(&self) -> bool {
-        self.template.contains("{id}")
+        self.template.contains('{')
+    }
+
+    /// Whether it stands above organizations.
+    fn of_operators(&self) -> bool {
+        self.template.starts_with("/v1/operator/")
+    }
+
+    /// A token of organization 1 with everything that the operation may ask for.
+    fn everything(&self) -> String {
+        token(1, if self.of_operators() { "operator:*" } else { "*:*" })
     }
 
     fn request(&self, service: &Service, id: &str) -> RequestBuilder {
@@ -74,11 +89,12 @@ fn every() -> Vec<Operation> {
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
         let example = Some(resolve(&document, schema)["example"].clone()).filter(|_| schema.is_object());
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-        let condition = parameters.iter().any(|parameter| parameter["name"] == "If-Match");
+        let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
+        let (condition, key) = (has("If-Match"), has("Idempotency-Key"));
         let query = parameters.iter().filter(|parameter| parameter["in"] == "query");
         let query = query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect();
         let stream = operation["responses"]["200"]["content"]["text/event-stream"].is_object();
-        Operation { template, method, scope, example, query, condition, stream }
+        Operation { template, method, scope, example, query, condition, key, stream }
     });
     all.collect()
 }
@@ -92,6 +108,15 @@ fn secured() -> Vec<Operation> {
 
 /// The id of a new record for an operation: operations may delete what they get.
 async fn record(service: &Service, operation: &Operation) -> String {
+    if operation.of_operators() {
+        // A rebuild to look at, and an event to discard.
+        service.desk.rebuild(KNOWN).await.unwrap();
+        let id = |name: &str| operation.example.as_ref().and_then(|body| body[name].as_str()?.parse::<Uuid>().ok());
+        if let (Some(tenant), Some(stream), Some(event)) = (id("organization_id"), id("stream_id"), id("event_id")) {
+            service.desk.wait_for(StreamKey { tenant, stream }, event);
+        }
+        return KNOWN.to_owned();
+    }
     let collection = operation.template.split("/{id}").next().unwrap();
     let known = ["contacts", "contacts/batch", "events", "events/stream"].iter().any(|name| collection.ends_with(name));
     assert!(known, "{operation}: tell this test how to make one");
@@ -124,8 +149,9 @@ async fn the_documented_permission_is_the_one_that_opens() {
         let (resource, action) = demanded.split_once(':').unwrap();
         let sibling = if action == "read" { "write" } else { "read" };
         let before = service.store.appends();
-        for scope in ["", "others:*", &format!("{resource}:{sibling}"), &format!("*:{sibling}"), resource, "*", action]
-        {
+        let wildcards: &[&str] = if operation.of_operators() { &["*:*", "*:read *:write"] } else { &[] };
+        let others = ["", "others:*", &format!("{resource}:{sibling}"), &format!("*:{sibling}"), resource, "*", action];
+        for scope in others.iter().chain(wildcards) {
             let answer = operation.answer(&service, &id, &token(1, scope)).await;
             assert_eq!(answer.status, 403, "{operation} with {scope:?}");
             answer.is_problem(403, "access.forbidden");
@@ -143,7 +169,10 @@ async fn another_organization_sees_nothing() {
     for operation in secured() {
         let id = record(&service, &operation).await;
         let answer = operation.answer(&service, &id, &stranger).await;
-        if operation.of_record() {
+        if operation.of_operators() {
+            answer.is_problem(403, "access.forbidden");
+            continue;
+        } else if operation.of_record() {
             assert_eq!(answer.status, 404, "{operation}");
             let unknown = operation.answer(&service, "019ca000-0000-7000-8000-00000000ffff", &stranger).await;
             assert_eq!(answer.body["code"], unknown.body["code"], "{operation} tells whether there is one");
@@ -175,8 +204,8 @@ async fn another_organization_sees_nothing() {
 #[tokio::test]
 async fn nothing_that_is_sent_is_passed_over() {
     let service = Service::start().await;
-    let all = token(1, "*:*");
     for operation in every() {
+        let all = operation.everything();
         let id = if operation.of_record() { record(&service, &operation).await } else { String::new() };
         let before = service.store.appends();
         let request = |path: String| {
@@ -193,6 +222,7 @@ async fn nothing_that_is_sent_is_passed_over() {
         request(format!("{path}?%ff=1")).answer().await.is_problem(400, "request.malformed");
         // However the path is written.
         let encoded = path.replace("contacts", "%63ontact%73").replace("events", "%65vent%73");
+        let encoded = encoded.replace("operator", "o%70erator");
         let encoded = request(format!("{encoded}?x=1"));
         encoded.answer().await.is_problem(422, "request.unknown_parameter");
         if operation.method != "GET" && !operation.condition {
@@ -201,6 +231,11 @@ async fn nothing_that_is_sent_is_passed_over() {
                 assert_eq!(answer.status, 422, "{operation} with If-Match: {tag}");
                 answer.is_problem(422, "request.unexpected_if_match");
             }
+        }
+        if operation.method != "GET" && !operation.key {
+            let answer = request(path.clone()).header("idempotency-key", "1").answer().await;
+            assert_eq!(answer.status, 422, "{operation} with Idempotency-Key");
+            answer.is_problem(422, "request.unexpected_idempotency_key");
         }
         assert_eq!(service.store.appends(), before, "{operation}");
         let answer = operation.ask(request(format!("{path}?"))).await;
@@ -211,8 +246,8 @@ async fn nothing_that_is_sent_is_passed_over() {
 #[tokio::test]
 async fn rubbish_is_never_a_fault_of_ours() {
     let service = Service::start().await;
-    let all = token(1, "*:*");
     for operation in secured() {
+        let all = operation.everything();
         let id = record(&service, &operation).await;
         if operation.of_record() {
             for id in ["x", "%00", "%ff", "..", "0", &"a".repeat(5000)] {

@@ -10,6 +10,7 @@ use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
+    desk::key,
     memory::Mood,
     service::{Ask, Service, organization, token},
 };
@@ -78,6 +79,31 @@ async fn a_request_is_logged_without_what_is_private() {
         let all = lines.join("\n").to_lowercase();
         assert_eq!(all.contains(&organization(1).to_string()), known, "{all}");
         assert!(!all.contains("hidden") && !all.contains(&token(1, "*:*").to_lowercase()), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn operators_are_named_with_what_they_did() {
+    let service = Service::start().await;
+    let path = "/v1/operator/consumers/crm.contacts/discard";
+    let (key, event) = (key(3), uuid::Uuid::from_u128(5003));
+    service.desk.wait_for(key, event);
+    let body = json!({ "organization_id": key.tenant, "stream_id": key.stream, "event_id": event });
+    for (name, path, body, told) in [
+        ("log-pause", "/v1/operator/subscriptions/crm.contacts/pause", json!({}), r#""subscription":"crm.contacts""#),
+        ("log-discard", path, body, r#""consumer":"crm.contacts""#),
+        ("log-nobody", "/v1/operator/subscriptions/nobody/pause", json!({}), r#""subscription":"nobody""#),
+    ] {
+        let request = service.bare("POST", path).bearer_auth(token(1, "operator:write")).json(&body);
+        let lines = lines(request, name).await;
+        let acted: Vec<_> = lines.iter().filter(|line| line.contains("an operator")).collect();
+        assert_eq!(acted.len(), 1, "{lines:?}");
+        let action = path.rsplit('/').next().unwrap();
+        let action = format!(r#""action":"{action}""#);
+        let ids = [key.tenant, key.stream, event].map(|id| id.to_string());
+        let told = [r#""actor":"ana""#, &action, told];
+        assert!(told.iter().all(|field| acted[0].contains(field)), "{name}: {}", acted[0]);
+        assert!(name != "log-discard" || ids.iter().all(|id| acted[0].contains(id)), "{}", acted[0]);
     }
 }
 

@@ -5,6 +5,7 @@
 mod batch;
 mod commands;
 mod conditions;
+mod desk;
 mod document;
 mod events;
 mod everything;
@@ -16,6 +17,7 @@ mod lists;
 mod live;
 mod logs;
 mod memory;
+mod operator;
 mod service;
 mod settings;
 mod tokens;

@@ -4,7 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
 use fairlead_application::{
-    App, crm::Timelines, health::HealthCheck, history::History, list::Lists, live::Tail, memory::MemoryStore,
+    App, administration::Operators, crm::Timelines, health::HealthCheck, history::History, list::Lists, live::Tail,
+    memory::MemoryStore,
 };
 use fairlead_http::{
     Live, LiveLimits, LiveReader, Parts, Rate, Settings, server,
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::desk::Desk;
 use crate::memory::{Contacts, Counting, Part, Store, Ticking};
 
 /// The largest body of these tests, in bytes.
@@ -27,6 +29,8 @@ pub(crate) struct Service {
     /// Ends the reader of live events.
     pub(crate) stop: CancellationToken,
     pub(crate) store: Arc<Store>,
+    /// What operators see.
+    pub(crate) desk: Arc<Desk>,
     pub(crate) handle: ServerHandle,
     client: Client,
     token: String,
@@ -81,6 +85,7 @@ impl Service {
     pub(crate) fn with(settings: Settings, parts: Vec<Part>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, clock) = (Arc::new(Store::default()), Arc::new(Ticking::new()));
+        let desk = Arc::new(Desk::default());
         let (live, reader) = live(store.inner.clone());
         let stop = CancellationToken::new();
         tokio::spawn(reader.run(stop.clone()));
@@ -91,6 +96,7 @@ impl Service {
             history: History::new(store.inner.clone()),
             live: live.clone(),
             timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
+            operators: Operators::new(desk.clone(), desk.clone()),
             health,
             clock,
         };
@@ -98,7 +104,7 @@ impl Service {
         let handle = server.handle();
         tokio::spawn(server);
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { address, live, stop, store, handle, client, token: token(1, "*:*") }
+        Self { address, live, stop, store, desk, handle, client, token: token(1, "*:*") }
     }
 
     /// A request without a token.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use fairlead_application::{App, crm::Timelines, history::History, list::Lists};
+use fairlead_application::{App, administration::Operators, crm::Timelines, history::History, list::Lists};
 use fairlead_http::{Parts, ServerError, Settings, server, token};
 
 use crate::{
+    desk::Desk,
     memory::{Contacts, Counting, Store, Ticking},
     service::{live, settings, tokens},
 };
@@ -19,6 +20,7 @@ fn refusal(settings: Settings) -> ServerError {
         live: live(store.inner.clone()).0,
         contacts: Lists::new(Arc::new(Contacts(store.clone()))),
         timelines: Timelines::new(Arc::new(Contacts(store))),
+        operators: Operators::new(Arc::new(Desk::default()), Arc::new(Desk::default())),
         health: Vec::new(),
         clock,
     };

@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use fairlead_application::{
     AppError, Context, Expected,
     access::{Authorized, System as Everything},
-    administration::{AdministrationError, SubscriptionAdministration},
+    administration::{AdministrationError, ParkedPlace, ParkedQuery, StreamKey, SubscriptionAdministration},
     crm::{ContactsRead, Timelines},
     list::{Filter, ListQuery, Listed, Sort},
     ports::{IdGenerator, System},
@@ -108,6 +109,14 @@ async fn a_stream_that_cannot_be_projected_is_set_aside_and_taken_back_by_a_repl
     assert_eq!(parked.len(), 1);
     assert_eq!((parked[0].stream, parked[0].first_version, parked[0].attempts), (broken, 1, 1));
     assert!(parked[0].error.contains("refused") && !parked[0].error.contains("broken"), "{}", parked[0].error);
+    // Nothing comes behind it, and nobody else's stream of that id is meant.
+    let behind = ParkedQuery { subscription: None, after: Some(parked[0].place()), limit: 10 };
+    assert_eq!(operator.parked_page(&behind).await.unwrap(), []);
+    let earlier = ParkedPlace { parked_at: parked[0].parked_at - TimeDelta::microseconds(1), ..parked[0].place() };
+    let from_there = ParkedQuery { after: Some(earlier), ..behind };
+    assert_eq!(operator.parked_page(&from_there).await.unwrap(), parked);
+    let stranger = StreamKey { tenant: fresh(), stream: broken };
+    assert!(!operator.replay_one("crm.contacts", stranger).await.unwrap());
     let status = operator.subscriptions().await.unwrap();
     let contacts = status.iter().find(|status| status.name == "crm.contacts").unwrap();
     assert_eq!(contacts.partitions.len(), 4);
@@ -121,7 +130,9 @@ async fn a_stream_that_cannot_be_projected_is_set_aside_and_taken_back_by_a_repl
     assert_eq!(operator.replay("crm.contacts", None).await.unwrap(), 1);
     eventually("it is tried", async || operator.parked(None, 10).await.unwrap()[0].attempts == 2).await;
     admin.batch_execute("alter table crm.contacts drop constraint refused").await.unwrap();
-    assert_eq!(operator.replay("crm.contacts", Some(broken)).await.unwrap(), 1);
+    let key = StreamKey { tenant: parked[0].tenant, stream: broken };
+    assert!(matches!(operator.replay_one("nobody", key).await, Err(AdministrationError::Unknown(_))));
+    assert!(operator.replay_one("crm.contacts", key).await.unwrap());
     eventually("it is taken back", async || operator.parked(None, 10).await.unwrap().is_empty()).await;
     let mut rows = listed(&engine, &later).await.unwrap();
     rows.sort();
