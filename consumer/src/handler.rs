@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use async_trait::async_trait;
-use tokio_postgres::Transaction;
+use tokio_postgres::{Transaction, error::DbError};
 
 use crate::{Event, Payload, Undecodable};
 
@@ -28,7 +28,8 @@ pub trait Handler: Send + Sync + 'static {
     ) -> Result<(), Failure>;
 }
 
-/// Why an event could not be handled. Its text is stored and logged: nothing personal belongs into it.
+/// Why an event could not be handled. Its text is stored and logged: nothing personal belongs into it. Of a database's error
+/// that comes by `?`, the values that it quotes are left out.
 #[derive(Debug)]
 pub enum Failure {
     /// It may succeed later: it is tried again after growing delays.
@@ -59,13 +60,22 @@ impl<E: std::error::Error> From<E> for Failure {
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut texts = vec![error.to_string()];
     for cause in std::iter::successors(error.source(), |error| error.source()) {
-        let text = cause.to_string();
+        let text = cause.downcast_ref().map_or_else(|| cause.to_string(), discreet);
         // Some repeat their cause already.
         if texts.last().is_none_or(|last| !last.contains(&text)) {
             texts.push(text);
         }
     }
     texts.join(": ")
+}
+
+/// What the database said, without the rows and keys that it refused: its details quote them, and of what it can't read as
+/// the type that it wants (`SQLSTATE` class 22) the message does too. They may be personal.
+fn discreet(error: &DbError) -> String {
+    match error.code().code() {
+        code if code.starts_with("22") => format!("{}: SQLSTATE {code}", error.severity()),
+        _ => format!("{}: {}", error.severity(), error.message()),
+    }
 }
 
 /// Why an attempt came to nothing.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fairlead_domain::kernel::ErrorKind;
-use tracing::{field::display, info, warn};
+use tracing::{field::display, info};
 use uuid::Uuid;
 
 use super::{
@@ -263,16 +263,8 @@ impl<'d> Demand<'d> {
         let actor = cx.actor().as_str();
         let (organization, stream) = (stream.map(|key| display(key.tenant)), stream.map(|key| display(key.stream)));
         let event = event.map(display);
-        match &outcome {
-            Ok(done) => {
-                let count = count(done);
-                info!(actor, action, subscription, consumer, organization, stream, event, count, "an operator acted");
-            }
-            Err(error) => {
-                let error = display(error);
-                warn!(actor, action, subscription, consumer, organization, stream, event, error, "an operator failed");
-            }
-        }
+        let (count, error) = (outcome.as_ref().ok().map(count), outcome.as_ref().err().map(display));
+        info!(actor, action, subscription, consumer, organization, stream, event, count, error, "an operator acted");
         Ok(outcome?)
     }
 }

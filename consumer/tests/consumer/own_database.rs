@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use fairlead_application::envelope::SequencedEvent;
 use fairlead_consumer::{
-    Consumer, ConsumerCounts, Consumers, DeadLettersError, HeldQuery, Operator, Retries, Which,
+    Consumer, ConsumerCounts, Consumers, DeadLettersError, Failure, HeldQuery, Operator, Retries, Which,
 };
 use fairlead_testing::database::TestDatabase;
 
@@ -63,6 +63,14 @@ async fn works_for_all_tenants_as_the_engine_s_role() {
     let sound = ConsumerCounts { name: stage.name.clone(), held: 0, dead: 0 };
     assert_eq!(consumers.counts_of(&stage.name).await.unwrap(), Some(sound));
     assert_eq!(consumers.counts_of("nobody").await.unwrap(), None);
+
+    // What the database says of a value is told without the value.
+    let client = stage.pool.get().await.unwrap();
+    let missing = "insert into engine.inbox values (gen_random_uuid(), 'secret', null)";
+    for (refused, told) in [(missing, "null value in column"), ("select 'secret'::uuid", "SQLSTATE 22P02")] {
+        let Failure::Retry(text) = Failure::from(client.execute(refused, &[]).await.unwrap_err()) else { panic!() };
+        assert!(text.contains(told) && !text.contains("secret"), "{text}");
+    }
 
     // The role sees what it has to see to keep the inbox in order.
     let client = stage.pool.get().await.unwrap();

@@ -9,6 +9,7 @@ mod journey;
 mod live;
 mod logs;
 mod operations;
+mod operator;
 mod policies;
 mod privacy;
 mod process;

@@ -88,8 +88,8 @@ impl Desk {
             reason: Some("failed".to_owned()),
             held_at: moment(i64::try_from(n / 2).unwrap()),
             failed_at: Some(moment(1)),
-            due_at: (n % 3 != 0).then(|| moment(100)),
-            dead_at: (n % 3 == 0).then(|| moment(90)),
+            due_at: (!n.is_multiple_of(3)).then(|| moment(100)),
+            dead_at: n.is_multiple_of(3).then(|| moment(90)),
             messages: 2,
         };
         self.state.lock().unwrap().held.extend(streams.map(detail));

@@ -96,7 +96,7 @@ async fn operators_are_named_with_what_they_did() {
     ] {
         let request = service.bare("POST", path).bearer_auth(token(1, "operator:write")).json(&body);
         let lines = lines(request, name).await;
-        let acted: Vec<_> = lines.iter().filter(|line| line.contains("an operator")).collect();
+        let acted: Vec<_> = lines.iter().filter(|line| line.contains("an operator acted")).collect();
         assert_eq!(acted.len(), 1, "{lines:?}");
         let action = path.rsplit('/').next().unwrap();
         let action = format!(r#""action":"{action}""#);
