@@ -15,8 +15,8 @@ use fairlead_application::{
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
     ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance, Nudge, Nudger, Observer,
-    Policies, PostgresAdministration, PostgresHealth, PostgresStore, PostgresSubscriptions, PostgresTail, Projections, ReadModel, Sequencer,
-    Wakeups,
+    Policies, PostgresAdministration, PostgresHealth, PostgresStore, PostgresSubscriptions, PostgresTail, Projections,
+    ReadModel, Sequencer, Wakeups,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;

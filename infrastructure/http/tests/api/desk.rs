@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_application::administration::{
     AdministrationError, ConsumerAdministration, ConsumerStatus, HeldDetail, HeldQuery, ParkedDetail, ParkedQuery,
-    PartitionStatus, PolicyRefusal, RebuildStatus, ReturnedLetters, StreamKey, SubscriptionAdministration, SubscriptionStatus,
+    PartitionStatus, PolicyRefusal, RebuildStatus, ReturnedLetters, StreamKey, SubscriptionAdministration,
+    SubscriptionStatus,
 };
 use uuid::Uuid;
 
