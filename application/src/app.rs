@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     AppError, Context, Recorded,
     access::{Authorized, Permits, Reveals},
+    backlog::Backlogs,
     batch::Keys,
     consistency::ConsistencyToken,
     ports::{
@@ -39,6 +40,7 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     turns: Turns,
+    pub(crate) backlogs: Arc<Backlogs>,
 }
 
 /// Where commands that met another one queue up, so that many on one stream don't outrun each other for ever. Only a
@@ -62,7 +64,14 @@ impl Turns {
 impl App {
     /// An application over its ports.
     pub fn new(store: Arc<dyn EventStore>, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
-        Self { store, clock, ids, turns: Turns(Arc::new(std::array::from_fn(|_| Mutex::new(())))) }
+        let turns = Turns(Arc::new(std::array::from_fn(|_| Mutex::new(()))));
+        Self { store, clock, ids, turns, backlogs: Arc::new(Backlogs::new(0)) }
+    }
+
+    /// The same, with commands held back of those of whose events too many wait.
+    #[must_use]
+    pub fn holding_back(self, backlogs: Arc<Backlogs>) -> Self {
+        Self { backlogs, ..self }
     }
 
     /// A fresh identifier for a new stream.
@@ -102,6 +111,7 @@ impl App {
         if steps.iter().any(|step| step.tenant != cx.tenant()) {
             return Err(AppError::internal("a command concerns one tenant"));
         }
+        self.backlogs.admit(cx.tenant())?;
         // What is new need not be loaded; should it exist after all, the second attempt sees it.
         let mut load = steps.iter().any(|step| step.expected != Expected::New);
         let mut turn = self.turns.behind_others(steps).await;

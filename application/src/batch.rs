@@ -110,6 +110,7 @@ impl App {
         if steps.iter().any(|step| step.tenant != cx.tenant()) {
             return Err(AppError::internal("a command concerns one tenant").into());
         }
+        self.backlogs.admit(cx.tenant())?;
         let here = trace::here().map(|place| Context { trace_parent: Some(place), ..cx.clone() });
         let cx = here.as_ref().unwrap_or(cx);
         let mut turn = None;

@@ -39,6 +39,9 @@ pub enum AppError {
     /// Others kept changing the stream; the command was tried several times.
     #[error("the record is changing too fast; try again")]
     Contended,
+    /// Too many of the organization's events wait for being published.
+    #[error("too many of the organization's events wait for being published; come back later")]
+    HeldBack,
     /// The caller lacks a permission.
     #[error("this needs the permission {permission}")]
     Forbidden {
@@ -83,6 +86,7 @@ impl AppError {
             Self::Forbidden { .. } => ErrorKind::Forbidden,
             Self::KeyReused | Self::StateTooLarge { .. } => ErrorKind::Invalid,
             Self::NotYetVisible | Self::Parked | Self::Unavailable(_) => ErrorKind::Unavailable,
+            Self::HeldBack => ErrorKind::TooMany,
             Self::Internal(_) => ErrorKind::Internal,
         }
     }
@@ -95,6 +99,7 @@ impl AppError {
             Self::SubjectErased => "subject.erased",
             Self::Stale { .. } => "version.stale",
             Self::Contended => "version.contended",
+            Self::HeldBack => "organization.backlog",
             Self::Forbidden { .. } => "access.forbidden",
             Self::KeyReused => "idempotency.key_reused",
             Self::KeyInProgress => "idempotency.in_progress",

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod administration;
 mod app;
+pub mod backlog;
 pub mod batch;
 pub mod consistency;
 mod context;

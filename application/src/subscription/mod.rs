@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 use crate::{envelope::SequencedEvent, log::LogError};
 
+/// The name under which the relay keeps its place in the log.
+pub const RELAY: &str = "relay";
+
 /// Hands out the partitions of subscriptions to the processes that want to work.
 #[async_trait]
 pub trait Subscriptions: Send + Sync {

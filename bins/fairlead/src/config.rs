@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) rate_limit_per_organization: Rate,
     #[serde(default = "defaults::rate_limit_per_key", deserialize_with = "parsed")]
     pub(crate) rate_limit_per_key: Rate,
+    #[serde(default = "defaults::backlog_per_organization", deserialize_with = "parsed")]
+    pub(crate) backlog_per_organization: u64,
     #[serde(default = "defaults::event_streams", deserialize_with = "parsed")]
     pub(crate) event_streams: usize,
     #[serde(default = "defaults::event_streams_per_organization", deserialize_with = "parsed")]
@@ -122,6 +124,9 @@ mod defaults {
     }
     pub(super) fn rate_limit_per_key() -> Rate {
         Rate { per_second: 10_000, burst: 10_000 }
+    }
+    pub(super) fn backlog_per_organization() -> u64 {
+        100_000
     }
     pub(super) fn event_streams() -> usize {
         10_000

@@ -5,18 +5,20 @@ use std::{future::Future, sync::Arc, time::Duration};
 use fairlead_application::{
     App,
     administration::Operators,
+    backlog::Backlogs,
     crm::{TagNewContacts, Timelines},
     health::HealthCheck,
     history::History,
     list::Lists,
     policy::AnyPolicy,
     ports::System,
+    subscription::RELAY,
 };
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
-    ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance, Nudge, Nudger, Observer,
-    Policies, PostgresAdministration, PostgresHealth, PostgresStore, PostgresSubscriptions, PostgresTail, Projections,
-    ReadModel, Sequencer, Wakeups,
+    BacklogKeeper, ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance, Nudge,
+    Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresStore, PostgresSubscriptions,
+    PostgresTail, Projections, ReadModel, Sequencer, Wakeups,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -73,8 +75,11 @@ pub(crate) async fn run(config: &Config, roles: Roles, meters: Option<Meters>) -
         let app = database::app(config)?;
         let nudge = Arc::new(Nudge::default());
         health.of_api(config, &app, &nudge)?;
+        let backlogs = Arc::new(Backlogs::new(config.backlog_per_organization));
+        let keeper = BacklogKeeper::new(engine.clone(), RELAY, backlogs.clone());
+        parts.push(Part::new("keeper of backlogs", |stop| keeper.run(stop)));
         let tail = PostgresTail::new(engine, wakeups);
-        parts.extend(api(config, app.clone(), nudge, tail, health.checks.clone())?);
+        parts.extend(api(config, app.clone(), nudge, backlogs, tail, health.checks.clone())?);
         databases.insert(0, ("app_database_url", app));
     }
     for (key, databases) in &databases {
@@ -198,6 +203,7 @@ fn api(
     config: &Config,
     databases: Databases,
     nudge: Arc<Nudge>,
+    backlogs: Arc<Backlogs>,
     tail: PostgresTail,
     health: Vec<Arc<dyn HealthCheck>>,
 ) -> Result<Vec<Part>, Failure> {
@@ -206,7 +212,7 @@ fn api(
         LiveLimits { streams: config.event_streams, streams_per_organization: config.event_streams_per_organization };
     let (live, reader) = Live::new(Box::new(tail), limits);
     let parts = Parts {
-        app: App::new(store.clone(), Arc::new(System), Arc::new(System)),
+        app: App::new(store.clone(), Arc::new(System), Arc::new(System)).holding_back(backlogs),
         contacts: Lists::new(Arc::new(ReadModel::<ContactList>::new(databases.clone()))),
         history: History::new(store),
         live,

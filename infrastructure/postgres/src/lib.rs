@@ -3,6 +3,7 @@
 
 mod administration;
 mod append;
+mod backlog;
 mod connect;
 mod coverage;
 mod crm;
@@ -34,6 +35,7 @@ mod verify;
 mod work;
 
 pub use administration::PostgresAdministration;
+pub use backlog::BacklogKeeper;
 pub use connect::{ConnectError, Databases, app_databases, engine_databases};
 pub use crm::{ContactList, ContactTimeline};
 pub use erasure_journal::{Erasure, ErasureJournal, read_erasures};

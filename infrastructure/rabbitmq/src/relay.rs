@@ -14,7 +14,7 @@ use std::{
 
 use fairlead_application::{
     log::LogError,
-    subscription::{Claim, Subscriptions},
+    subscription::{Claim, RELAY, Subscriptions},
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use lapin::{Connection, Event};
@@ -32,8 +32,6 @@ use crate::{
     topology,
 };
 
-/// The name under which the relay keeps its place in the log.
-const SUBSCRIPTION: &str = "relay";
 /// Until a claim is released, or a connection closed; both end anyway when this process does.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
 /// Of each partition.
@@ -167,7 +165,7 @@ impl Relay {
             if let Some(pause) = pause {
                 tokio::time::sleep(pause).await;
             }
-            self.subscriptions.claim(SUBSCRIPTION).await
+            self.subscriptions.claim(RELAY).await
         };
         claiming.boxed()
     }

@@ -42,6 +42,10 @@ pub const CATALOG: &[Metric] = &[
     gauge("fairlead_http_requests_in_flight", "Requests being answered"),
     counter("fairlead_commands_total", "Commands executed"),
     counter("fairlead_command_conflicts_total", "Commands decided again because another one was quicker"),
+    gauge(
+        "fairlead_organizations_held_back",
+        "Organizations whose commands are refused, since too many of their events wait",
+    ),
     histogram("fairlead_append_duration_seconds", "Storing what a command changes"),
     histogram("fairlead_consistency_wait_seconds", "Lists waiting until they have seen the caller's write"),
     counter("fairlead_consistency_timeouts_total", "Lists that had not seen the caller's write in time"),

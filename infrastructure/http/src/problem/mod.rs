@@ -22,6 +22,8 @@ pub(crate) use render::{ProblemBody, ProblemDocument, render, wrong_method};
 
 /// How long a client should wait before it tries again, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
+/// The same where a backlog has to be worked off first.
+const BACKLOG_SECONDS: &str = "10";
 
 /// Why a request is not answered as hoped. The body is written at the very end, when the request id is known.
 #[derive(Debug, Clone)]
@@ -128,6 +130,7 @@ impl From<AppError> for Problem {
                 &format!(r#"Bearer realm="fairlead", error="insufficient_scope", scope="{permission}""#),
             ),
             AppError::Contended | AppError::KeyInProgress => problem.retry_later(),
+            AppError::HeldBack => problem.header(RETRY_AFTER, BACKLOG_SECONDS),
             AppError::Unavailable(cause) | AppError::Internal(cause) => {
                 problem.0.cause = Some(Arc::from(cause));
                 problem

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod backlog;
 mod batch;
 mod catalog;
 mod contention;
