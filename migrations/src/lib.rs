@@ -9,8 +9,8 @@ mod m20261121_000006_search;
 mod m20261121_000007_history;
 mod m20261121_000008_timeline;
 mod m20261121_000009_verify;
-mod m20261121_000012_policies;
-mod m20261121_000013_places;
+mod m20261121_000010_policies;
+mod m20261121_000011_places;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -63,8 +63,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_history::Migration),
             Box::new(m20261121_000008_timeline::Migration),
             Box::new(m20261121_000009_verify::Migration),
-            Box::new(m20261121_000012_policies::Migration),
-            Box::new(m20261121_000013_places::Migration),
+            Box::new(m20261121_000010_policies::Migration),
+            Box::new(m20261121_000011_places::Migration),
         ]
     }
 }
