@@ -11,11 +11,13 @@ use crate::document::{operations, takes_condition, takes_key};
 /// Every path with the methods it knows.
 pub(crate) struct Routes(Vec<(ResourceDef, Vec<Route>)>);
 
-/// What an operation reads besides its body.
+/// What an operation reads.
 pub(super) struct Route {
     method: &'static str,
     /// Whether it knows query parameters.
     pub(super) takes_query: bool,
+    /// Whether it reads a body.
+    pub(super) takes_body: bool,
     /// Whether it heeds `If-Match`.
     pub(super) takes_condition: bool,
     /// Whether it heeds `Idempotency-Key`.
@@ -29,6 +31,7 @@ impl Routes {
             let routes = operations(item).map(|(method, operation)| Route {
                 method,
                 takes_query: takes_query(operation),
+                takes_body: operation.request_body.is_some(),
                 takes_condition: takes_condition(operation),
                 takes_key: takes_key(operation),
             });

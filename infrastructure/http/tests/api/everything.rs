@@ -232,6 +232,16 @@ async fn nothing_that_is_sent_is_passed_over() {
                 answer.is_problem(422, "request.unexpected_if_match");
             }
         }
+        if operation.method != "GET" && operation.example.is_none() {
+            for body in [r#"{"if_match":9}"#, "nonsense"] {
+                let request = || request(path.clone()).body(body);
+                for request in [request(), request().header("transfer-encoding", "chunked")] {
+                    let answer = request.answer().await;
+                    assert_eq!(answer.status, 422, "{operation} with a body");
+                    answer.is_problem(422, "request.unexpected_body");
+                }
+            }
+        }
         if operation.method != "GET" && !operation.key {
             let answer = request(path.clone()).header("idempotency-key", "1").answer().await;
             assert_eq!(answer.status, 422, "{operation} with Idempotency-Key");
