@@ -45,7 +45,9 @@ impl FromStr for ConsistencyToken {
             xid: next()?.parse().map_err(|_| invalid())?,
             slots: u64::from_str_radix(next()?, 16).map_err(|_| invalid())?,
         };
-        if parts.next().is_some() || token.xid > i64::MAX as u64 { Err(invalid()) } else { Ok(token) }
+        // Of what no command answers, some would be waited for in vain.
+        let is_possible = token.incarnation > 0 && token.xid <= i64::MAX as u64 && token.slots != 0;
+        if is_possible && token.to_string() == text { Ok(token) } else { Err(invalid()) }
     }
 }
 
@@ -58,7 +60,9 @@ mod tests {
         let token = ConsistencyToken { incarnation: 3, xid: 748, slots: 1 << 10 };
         assert_eq!(token.to_string(), "3.748.400");
         assert_eq!(token.to_string().parse(), Ok(token));
-        for text in ["", "1", "1.2", "1.2.x", "1.2.3.4", "1.-2.3", "1.18446744073709551615.1"] {
+        let forged = ["0.2.3", "-1.2.3", "1.2.0", "+1.2.3", "1.+2.3", "1.2.+3", "01.2.3", "1.2.0f", "1.2.F"];
+        let odd = ["", "1", "1.2", "1.2.x", "1.2.3.4", "1.2.3.", "1.-2.3", "1.18446744073709551615.1"];
+        for text in odd.into_iter().chain(forged) {
             assert!(text.parse::<ConsistencyToken>().is_err(), "{text}");
         }
     }

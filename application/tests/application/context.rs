@@ -53,7 +53,7 @@ proptest! {
 
     #[test]
     fn a_consistency_token_is_read_as_it_was_written(
-        incarnation in any::<i32>(), xid in 0..=i64::MAX as u64, slots in any::<u64>(),
+        incarnation in 1..=i32::MAX, xid in 0..=i64::MAX as u64, slots in 1..=u64::MAX,
     ) {
         let token = ConsistencyToken { incarnation, xid, slots };
         prop_assert_eq!(token.to_string().parse(), Ok(token));
@@ -63,7 +63,7 @@ proptest! {
     fn any_text_is_a_consistency_token_or_refused(text in ".{0,40}|[+-]?[0-9]{1,12}\\.[0-9]{1,21}\\.[0-9a-fA-F]{1,17}") {
         match text.parse::<ConsistencyToken>() {
             Ok(token) => {
-                prop_assert_eq!(token.to_string().parse(), Ok(token));
+                prop_assert_eq!(token.to_string(), text);
                 prop_assert!(i64::try_from(token.xid).is_ok(), "PostgreSQL's driver takes it as a signed number");
             }
             Err(invalid) => prop_assert_eq!(invalid.code, "consistency.invalid"),
