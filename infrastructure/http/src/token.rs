@@ -9,7 +9,7 @@ use fairlead_application::{
     ports::{Clock, IdGenerator},
 };
 use fairlead_domain::ids::OrganizationId;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -22,6 +22,8 @@ const LEEWAY_SECONDS: f64 = 10.0;
 const MAX_BYTES: usize = 8 * 1024;
 /// The longest subject, in characters.
 const MAX_SUBJECT: usize = 200;
+/// How the actors of policies begin.
+const POLICY: &str = "policy:";
 
 /// Whose tokens are accepted.
 #[derive(Debug, Clone)]
@@ -46,7 +48,9 @@ pub enum SignError {
     #[error("the token would never expire")]
     Lifetime,
     /// No verifier would take the subject.
-    #[error("the subject must have 1 to {MAX_SUBJECT} characters, none of them a control character")]
+    #[error(
+        "the subject must have 1 to {MAX_SUBJECT} characters, none of them a control character, and not begin with {POLICY}"
+    )]
     Subject,
     /// Signing failed.
     #[error("the token can't be signed")]
@@ -209,7 +213,11 @@ impl Verifier {
             return Err(Refusal::Invalid);
         }
         let decoded = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation);
-        let claims = decoded.map_err(|_| Refusal::Invalid)?.claims;
+        let TokenData { header, claims, .. } = decoded.map_err(|_| Refusal::Invalid)?;
+        // Extensions that must be understood; we know none (RFC 7515, section 4.1.11).
+        if header.crit.is_some() {
+            return Err(Refusal::Invalid);
+        }
         let now = self.clock.now().timestamp_micros() as f64 / 1e6;
         if claims.exp.seconds() + LEEWAY_SECONDS <= now {
             return Err(Refusal::Expired);
@@ -225,9 +233,10 @@ impl Verifier {
     }
 }
 
-/// Whether a subject can stand in logs and events.
+/// Whether a subject can stand in logs and events, and is not taken for one of our own policies there.
 fn is_nameable(subject: &str) -> bool {
-    (1..=MAX_SUBJECT).contains(&subject.chars().count()) && !subject.chars().any(char::is_control)
+    let fits = (1..=MAX_SUBJECT).contains(&subject.chars().count());
+    fits && !subject.chars().any(char::is_control) && !subject.starts_with(POLICY)
 }
 
 fn strong(key: &SecretSlice<u8>) -> Result<&[u8], WeakKey> {

@@ -32,6 +32,12 @@ fn with(change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
     signed(Algorithm::HS256, &[7; 32], &claims)
 }
 
+/// A token whose reader must understand what we don't (RFC 7515, section 4.1.11).
+fn critical() -> String {
+    let header = Header { crit: Some(vec!["bound".into()]), ..Header::new(Algorithm::HS256) };
+    jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(&[7; 32])).unwrap()
+}
+
 /// Tokens that must not be accepted, with the code they are answered.
 pub(crate) fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
     let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
@@ -54,6 +60,8 @@ pub(crate) fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
         ("no subject", with(|c| drop(c.remove("sub"))), invalid),
         ("empty subject", with(|c| drop(c.insert("sub".into(), json!("")))), invalid),
         ("subject with NUL", with(|c| drop(c.insert("sub".into(), json!("a\0")))), invalid),
+        ("a policy's name", with(|c| drop(c.insert("sub".into(), json!("policy:crm.tag_new_contacts")))), invalid),
+        ("critical extension", critical(), invalid),
         ("no scope", with(|c| drop(c.remove("scope"))), invalid),
         ("no organization", with(|c| drop(c.remove("org"))), invalid),
         ("odd organization", with(|c| drop(c.insert("org".into(), json!("ana")))), invalid),
