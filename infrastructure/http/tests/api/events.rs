@@ -54,6 +54,12 @@ async fn events_are_found_by_type_and_by_kind_of_record() {
     assert_eq!(types(&service.get("/v1/events?type=contact.renamed").await), ["contact.renamed"]);
     assert_eq!(types(&service.get("/v1/events?aggregate=contact").await).len(), 3);
     assert_eq!(types(&service.get("/v1/events?aggregate=contact&type=contact.never").await), [""; 0]);
+    for pattern in
+        ["contact.*", "contact.%23", "contact.", "contact.Created", "contact.re%20named", "crm.contact.renamed"]
+    {
+        let answer = service.get(&format!("/v1/events?type={pattern}")).await;
+        assert_eq!(answer.is_problem(422, "request.invalid").faults(), [("type", "event_type.unknown")], "{pattern}");
+    }
     let wrong = service.get("/v1/events?aggregate=deal&type=deal.won&after=-1&limit=0").await;
     let faults = [
         ("after", "after.invalid"),
