@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fairlead_testing::engine::caller;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::join_all, stream};
 use lapin::{
     BasicProperties, Channel,
     options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueuePurgeOptions},
@@ -20,8 +20,9 @@ use crate::{
 
 /// Events in a round.
 const EVENTS: u32 = 20_000;
-/// Unconfirmed messages at once, as the relay has them.
+/// Unconfirmed messages at once on a channel, and channels, as the relay has them.
 const WINDOW: usize = 512;
+const CHANNELS: u32 = 4;
 /// For the relay to begin and to end.
 const PATIENCE: Duration = Duration::from_secs(120);
 const QUEUE: &str = "relay";
@@ -31,13 +32,14 @@ pub(crate) struct Relaying {
     installation: Installation,
     _connection: lapin::Connection,
     channel: Channel,
+    /// Those of the bare publisher.
+    channels: Vec<Channel>,
 }
 
 impl Relaying {
     pub(crate) async fn prepare() -> Self {
         let installation = Installation::new().await;
         let (connection, channel) = quorum_queue(&installation, QUEUE).await;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
         // Once, so that everything the worker declares in the broker is there for both.
         let worker = installation.start("worker", &[]);
         let log = QueueDeclareOptions { passive: true, ..Default::default() };
@@ -52,7 +54,13 @@ impl Relaying {
             sleep(Duration::from_millis(100)).await;
         }
         drop(worker);
-        Self { installation, _connection: connection, channel }
+        let mut channels = Vec::new();
+        for _ in 0..CHANNELS {
+            let channel = connection.create_channel().await.expect("a channel");
+            channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+            channels.push(channel);
+        }
+        Self { installation, _connection: connection, channel, channels }
     }
 
     /// Events a second: those that wait in the database when the relay starts.
@@ -84,18 +92,14 @@ impl Relaying {
         let (body, properties) = (sample.data, sample.properties);
         self.purge().await;
         let begun = Instant::now();
-        let publishing = stream::iter(0..EVENTS).map(|_| self.publish(&body, properties.clone()));
-        publishing.buffered(WINDOW).for_each(|()| async {}).await;
+        let publishing = self.channels.iter().map(|channel| {
+            let publishing = stream::iter(0..EVENTS / CHANNELS).map(|_| publish(channel, &body, properties.clone()));
+            publishing.buffered(WINDOW).for_each(|()| async {})
+        });
+        join_all(publishing).await;
         let rate = f64::from(EVENTS) / begun.elapsed().as_secs_f64();
         self.purge().await;
         rate
-    }
-
-    async fn publish(&self, body: &[u8], properties: BasicProperties) {
-        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let (exchange, key) = ("fairlead.events".into(), "crm.contact.created".into());
-        let confirm = self.channel.basic_publish(exchange, key, options, body, properties).await.expect("a connection");
-        assert!(confirm.await.expect("a confirm").is_ack());
     }
 
     /// Commits events, has them ordered and projected, and leaves nothing but relaying to be done.
@@ -123,4 +127,11 @@ impl Relaying {
     async fn purge(&self) {
         self.channel.queue_purge(QUEUE.into(), QueuePurgeOptions::default()).await.expect("an empty queue");
     }
+}
+
+async fn publish(channel: &Channel, body: &[u8], properties: BasicProperties) {
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let (exchange, key) = ("fairlead.events".into(), "crm.contact.created".into());
+    let confirm = channel.basic_publish(exchange, key, options, body, properties).await.expect("a connection");
+    assert!(confirm.await.expect("a confirm").is_ack());
 }
