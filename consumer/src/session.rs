@@ -80,7 +80,7 @@ impl Fetching {
         info!(consumer = name, "consuming");
         backoff.reset();
 
-        let draining = CancellationToken::new();
+        let draining = stop.child_token();
         let mut lanes = Lanes::start(work, &draining);
         let letters = letters(work, &publishing);
         tokio::pin!(letters);
