@@ -31,6 +31,8 @@ use crate::{
 
 /// Streams scanned, and entries followed, in one transaction.
 const BATCH: u32 = 1_000;
+/// So few entries at once, and the rest can be taken in while the live read model stands still.
+const CLOSE: usize = 200;
 /// Demands are looked for this often besides when one is announced.
 const IDLE: Duration = Duration::from_secs(60);
 /// The pause after a failure.
@@ -252,15 +254,16 @@ impl Rebuild<'_> {
         Ok(Progress::new(&Checkpoint { position, ahead: Vec::new() }, &parked))
     }
 
-    /// Follows the log by a stretch; at its end, puts the table in the place of the live one. Whether that was done.
+    /// Follows the log by a stretch; close to its end, puts the table in the place of the live one. Whether that was done.
     async fn follow(&self, handler: &Projecting, progress: &mut Progress, live: &str) -> Result<bool, WorkError> {
         let stretch = self.claim.entries(progress.position(), BATCH).await?;
         match progress.offer(stretch) {
             Next::Handle(batch) => {
-                let reached = batch.reached;
+                let (reached, is_close) = (batch.reached, batch.entries.len() < CLOSE);
                 handler.handle(self.claim, progress, batch).await?;
                 self.show(reached).await?;
-                Ok(false)
+                // Where commands never cease, the log's end is never met standing still.
+                if is_close { self.finish(handler, progress, live).await } else { Ok(false) }
             }
             Next::Read => Ok(false),
             Next::Record(position) => {
