@@ -141,6 +141,13 @@ pub struct ParkedQuery {
     pub limit: u16,
 }
 
+impl ParkedQuery {
+    /// The first ones, of one subscription or of all.
+    pub fn first(subscription: Option<&str>, limit: u16) -> Self {
+        Self { subscription: subscription.map(str::to_owned), after: None, limit }
+    }
+}
+
 /// A read model that is, or was, built anew.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RebuildStatus {
@@ -209,16 +216,7 @@ pub trait SubscriptionAdministration: Send + Sync {
     ///
     /// # Errors
     /// [`AdministrationError::Unavailable`]
-    async fn parked(&self, subscription: Option<&str>, limit: u16) -> Result<Vec<ParkedDetail>, AdministrationError> {
-        let subscription = subscription.map(str::to_owned);
-        self.parked_page(&ParkedQuery { subscription, after: None, limit }).await
-    }
-
-    /// The same from a place on.
-    ///
-    /// # Errors
-    /// [`AdministrationError::Unavailable`]
-    async fn parked_page(&self, query: &ParkedQuery) -> Result<Vec<ParkedDetail>, AdministrationError>;
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<ParkedDetail>, AdministrationError>;
 
     /// What policies were refused during the last 90 days, the latest first.
     ///
@@ -230,13 +228,7 @@ pub trait SubscriptionAdministration: Send + Sync {
     ///
     /// # Errors
     /// [`AdministrationError::Unknown`], [`AdministrationError::Unavailable`].
-    async fn replay(&self, subscription: &str, stream: Option<Uuid>) -> Result<u64, AdministrationError>;
-
-    /// Has one parked stream tried again; false when it is not parked.
-    ///
-    /// # Errors
-    /// [`AdministrationError::Unknown`], [`AdministrationError::Unavailable`].
-    async fn replay_one(&self, subscription: &str, key: StreamKey) -> Result<bool, AdministrationError>;
+    async fn replay(&self, subscription: &str, stream: Option<StreamKey>) -> Result<u64, AdministrationError>;
 
     /// Has a read model built anew beside the live one, and put in its place. Begins again when that is under way.
     ///

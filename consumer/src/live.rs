@@ -10,7 +10,7 @@ use crate::{
     measure,
     message::Message,
     tables::TablesError,
-    work::{Work, finish, is_refusal, uncommitted},
+    work::Work,
 };
 
 impl Work {
@@ -58,14 +58,8 @@ impl Work {
             Verdict::Handle => match self.call(&transaction, event).await {
                 Ok(()) => {
                     let recorded = self.tables.record(&transaction, event).await;
-                    match finish(transaction, recorded).await {
-                        Ok(()) => {
-                            measure::handled(self.consumer());
-                            return Ok(());
-                        }
-                        Err(error) if is_refusal(&error) => uncommitted(&error),
-                        Err(error) => return Err(error.into()),
-                    }
+                    let Some(trouble) = self.make_lasting(transaction, recorded).await? else { return Ok(()) };
+                    trouble
                 }
                 Err(trouble) => {
                     transaction.rollback().await?;

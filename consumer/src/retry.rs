@@ -16,7 +16,7 @@ use crate::{
     handler::{Reason, Trouble, with_causes},
     measure,
     tables::{State, StreamKey, Tables, TablesError, seconds, text},
-    work::{Work, finish, is_refusal, uncommitted},
+    work::Work,
 };
 
 /// Heads that are tried in one round.
@@ -122,14 +122,8 @@ impl Work {
         let trouble = match self.call(&transaction, event).await {
             Ok(()) => {
                 let recorded = self.tables.record_and_promote(&transaction, head.key, head.event).await;
-                match finish(transaction, recorded).await {
-                    Ok(()) => {
-                        measure::handled(self.consumer());
-                        return Ok(());
-                    }
-                    Err(error) if is_refusal(&error) => uncommitted(&error),
-                    Err(error) => return Err(error.into()),
-                }
+                let Some(trouble) = self.make_lasting(transaction, recorded).await? else { return Ok(()) };
+                trouble
             }
             Err(trouble) => {
                 transaction.rollback().await?;

@@ -15,7 +15,7 @@ use crate::{
     Event, Retries,
     handler::{AnyHandler, Trouble},
     measure,
-    tables::Tables,
+    tables::{Tables, TablesError},
 };
 
 pub(crate) struct Work {
@@ -69,10 +69,26 @@ impl Work {
             Err(_) => Err(Trouble::failed(format!("the handler took longer than {:?}", self.time_limit))),
         }
     }
+
+    /// Makes lasting what the handler did, with the record of it; what is in the way of that, where it is not the database.
+    pub(crate) async fn make_lasting(
+        &self,
+        transaction: deadpool_postgres::Transaction<'_>,
+        recorded: Result<(), tokio_postgres::Error>,
+    ) -> Result<Option<Trouble>, TablesError> {
+        match finish(transaction, recorded).await {
+            Ok(()) => {
+                measure::handled(self.consumer());
+                Ok(None)
+            }
+            Err(error) if is_refusal(&error) => Ok(Some(uncommitted(&error))),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 /// Commits, when what had to be recorded was; otherwise the transaction is rolled back.
-pub(crate) async fn finish(
+async fn finish(
     transaction: deadpool_postgres::Transaction<'_>,
     recorded: Result<(), tokio_postgres::Error>,
 ) -> Result<(), tokio_postgres::Error> {
@@ -82,14 +98,14 @@ pub(crate) async fn finish(
 
 /// Whether the database understood and refused, so that another attempt at once would fare no better. Everything else
 /// is the connection's or the server's trouble, and none of the message's.
-pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
+fn is_refusal(error: &tokio_postgres::Error) -> bool {
     // Connection, resources, intervention of an operator, input and output.
     // <https://www.postgresql.org/docs/current/errcodes-appendix.html>
     error.code().is_some_and(|code| !["08", "53", "57", "58"].contains(&&code.code()[..2]))
 }
 
 /// What the handler did can't be made lasting.
-pub(crate) fn uncommitted(error: &tokio_postgres::Error) -> Trouble {
+fn uncommitted(error: &tokio_postgres::Error) -> Trouble {
     let causes = crate::handler::with_causes(error);
     Trouble::failed(format!("what the handler did can't be committed: {causes}"))
 }

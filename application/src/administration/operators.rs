@@ -80,7 +80,7 @@ impl Operators {
         _cx: &Authorized<OperatorRead>,
         query: &ParkedQuery,
     ) -> Result<Vec<ParkedDetail>, AppError> {
-        let parked = self.subscriptions.parked_page(query).await?;
+        let parked = self.subscriptions.parked(query).await?;
         // Nothing is parked, or nobody has this name: only then is it worth the question.
         if let (true, Some(name)) = (parked.is_empty(), &query.subscription) {
             self.status(name).await?;
@@ -98,10 +98,7 @@ impl Operators {
         name: &str,
         stream: Option<StreamKey>,
     ) -> Result<u64, AppError> {
-        let outcome = match stream {
-            Some(key) => self.subscriptions.replay_one(name, key).await.map(u64::from),
-            None => self.subscriptions.replay(name, None).await,
-        };
+        let outcome = self.subscriptions.replay(name, stream).await;
         Demand { stream, ..Demand::of("replay", name) }.told(cx, outcome, |streams| *streams)
     }
 

@@ -185,9 +185,12 @@ pub(crate) enum Subscriptions {
     Replay {
         /// Its name.
         subscription: String,
-        /// Only this stream.
-        #[arg(long, value_name = "UUID")]
+        /// Only this stream of the organization.
+        #[arg(long, value_name = "UUID", requires = "organization")]
         stream: Option<Uuid>,
+        /// The stream's organization.
+        #[arg(long, value_name = "UUID", requires = "stream")]
+        organization: Option<Uuid>,
     },
     /// Build a read model anew beside the live one, put it in its place, and wait for that. Workers do it, and go on when
     /// this command is interrupted.

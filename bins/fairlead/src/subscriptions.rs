@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fairlead_application::administration::{RebuildStatus, SubscriptionAdministration};
+use fairlead_application::administration::{ParkedQuery, RebuildStatus, StreamKey, SubscriptionAdministration};
 use fairlead_postgres::PostgresAdministration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
@@ -29,7 +29,8 @@ pub(crate) async fn run(config: &Config, action: Subscriptions) -> Result<(), Fa
             operator.set_paused(&subscription, false).await?;
             say(&format!("{subscription} goes on"))
         }
-        Subscriptions::Replay { subscription, stream } => {
+        Subscriptions::Replay { subscription, stream, organization } => {
+            let stream = organization.zip(stream).map(|(tenant, stream)| StreamKey { tenant, stream });
             let streams = operator.replay(&subscription, stream).await?;
             say(&format!("{streams} parked streams of {subscription} are tried again"))
         }
@@ -58,7 +59,7 @@ async fn list(operator: &PostgresAdministration) -> Result<(), Failure> {
 
 async fn parked(operator: &PostgresAdministration, subscription: Option<&str>) -> Result<(), Failure> {
     say("subscription\torganization\tstream\tfrom version\tattempts\tsince\terror")?;
-    for parked in operator.parked(subscription, MOST).await? {
+    for parked in operator.parked(&ParkedQuery::first(subscription, MOST)).await? {
         let since = parked.parked_at.to_rfc3339();
         say(&format!(
             "{}\t{}\t{}\t{}\t{}\t{since}\t{}",

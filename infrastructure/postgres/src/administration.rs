@@ -7,7 +7,6 @@ use fairlead_application::administration::{
     SubscriptionAdministration, SubscriptionStatus,
 };
 use tokio_postgres::{Row, types::ToSql};
-use uuid::Uuid;
 
 use crate::{Databases, listener::SUBSCRIPTIONS, projection::read_models};
 
@@ -83,7 +82,7 @@ impl SubscriptionAdministration for PostgresAdministration {
         self.demand(sql, &[&subscription, &paused]).await.map(drop)
     }
 
-    async fn parked_page(&self, query: &ParkedQuery) -> Result<Vec<ParkedDetail>, AdministrationError> {
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<ParkedDetail>, AdministrationError> {
         let ParkedQuery { subscription, after, limit } = query;
         let after = after.as_ref();
         let (at, name) = (after.map(|place| place.parked_at), after.map(|place| &place.subscription));
@@ -118,18 +117,16 @@ impl SubscriptionAdministration for PostgresAdministration {
         Ok(self.rows(sql, &[&policy, &i64::from(limit)]).await?.iter().map(refusal).collect())
     }
 
-    async fn replay(&self, subscription: &str, stream: Option<Uuid>) -> Result<u64, AdministrationError> {
+    async fn replay(&self, subscription: &str, stream: Option<StreamKey>) -> Result<u64, AdministrationError> {
         self.known(subscription).await?;
-        let sql = "update engine.parked set replay_demanded_at = clock_timestamp()
-                    where subscription = $1 and (stream_id = $2 or $2 is null)";
-        self.demand(sql, &[&subscription, &stream]).await
-    }
-
-    async fn replay_one(&self, subscription: &str, key: StreamKey) -> Result<bool, AdministrationError> {
-        self.known(subscription).await?;
-        let sql = "update engine.parked set replay_demanded_at = clock_timestamp()
-                    where tenant_id = $1 and stream_id = $2 and subscription = $3";
-        Ok(self.demand(sql, &[&key.tenant, &key.stream, &subscription]).await? > 0)
+        let set = "update engine.parked set replay_demanded_at = clock_timestamp() where subscription = $1";
+        match stream {
+            None => self.demand(set, &[&subscription]).await,
+            Some(StreamKey { tenant, stream }) => {
+                let one = format!("{set} and tenant_id = $2 and stream_id = $3");
+                self.demand(&one, &[&subscription, &tenant, &stream]).await
+            }
+        }
     }
 
     async fn rebuild(&self, subscription: &str) -> Result<(), AdministrationError> {

@@ -149,7 +149,7 @@ impl SubscriptionAdministration for Desk {
         Ok(())
     }
 
-    async fn parked_page(&self, query: &ParkedQuery) -> Result<Vec<ParkedDetail>, AdministrationError> {
+    async fn parked(&self, query: &ParkedQuery) -> Result<Vec<ParkedDetail>, AdministrationError> {
         let mut all = self.state()?.parked.clone();
         let place =
             |parked: &ParkedDetail| (parked.parked_at, parked.tenant, parked.stream, parked.subscription.clone());
@@ -165,20 +165,17 @@ impl SubscriptionAdministration for Desk {
         Ok(Vec::new())
     }
 
-    async fn replay(&self, subscription: &str, _stream: Option<Uuid>) -> Result<u64, AdministrationError> {
+    async fn replay(&self, subscription: &str, stream: Option<StreamKey>) -> Result<u64, AdministrationError> {
         known(subscription)?;
-        let mut state = self.demand(format!("{subscription} replay all"))?;
+        let which = stream.map_or("all".to_owned(), |key| key.stream.to_string());
+        let mut state = self.demand(format!("{subscription} replay {which}"))?;
         let before = state.parked.len();
-        state.parked.retain(|parked| parked.subscription != subscription);
+        let meant = |parked: &ParkedDetail| {
+            let key = StreamKey { tenant: parked.tenant, stream: parked.stream };
+            parked.subscription == subscription && stream.is_none_or(|stream| stream == key)
+        };
+        state.parked.retain(|parked| !meant(parked));
         Ok(u64::try_from(before - state.parked.len()).unwrap())
-    }
-
-    async fn replay_one(&self, subscription: &str, key: StreamKey) -> Result<bool, AdministrationError> {
-        known(subscription)?;
-        let mut state = self.demand(format!("{subscription} replay {}", key.stream))?;
-        let before = state.parked.len();
-        state.parked.retain(|parked| (parked.tenant, parked.stream) != (key.tenant, key.stream));
-        Ok(state.parked.len() < before)
     }
 
     async fn rebuild(&self, subscription: &str) -> Result<(), AdministrationError> {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use fairlead_application::{
     App, AppError, Expected, Step,
     access::{Authorized, System as Everything},
-    administration::SubscriptionAdministration,
+    administration::{ParkedQuery, SubscriptionAdministration},
     crm::TagNewContacts,
     policy::{AnyPolicy, Happened, MAX_HOPS, Policy},
     ports::{IdGenerator, System},
@@ -316,7 +316,7 @@ async fn what_a_policy_cannot_take_in_is_set_aside_and_taken_back_by_a_replay() 
     let (cx, id) = (caller(), fresh());
     execute(&engine, &cx, id, create()).await;
     execute(&engine, &cx, id, tag("new")).await;
-    let parked = async || operator.parked(Some(Untagging::NAME), 10).await.unwrap();
+    let parked = async || operator.parked(&ParkedQuery::first(Some(Untagging::NAME), 10)).await.unwrap();
     eventually("it is set aside", async || parked().await.len() == 1).await;
     assert_eq!((parked().await[0].stream, parked().await[0].first_version), (id, 2));
     execute(&engine, &cx, id, untag("new")).await;

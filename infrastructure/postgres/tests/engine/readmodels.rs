@@ -105,18 +105,18 @@ async fn a_stream_that_cannot_be_projected_is_set_aside_and_taken_back_by_a_repl
     eventually("it is told too", async || matches!(listed(&engine, &later).await, Err(AppError::Parked))).await;
     assert_eq!(listed(&engine, &reader).await.unwrap(), [(sound, 1)]);
 
-    let parked = operator.parked(Some("crm.contacts"), 10).await.unwrap();
+    let parked = operator.parked(&ParkedQuery::first(Some("crm.contacts"), 10)).await.unwrap();
     assert_eq!(parked.len(), 1);
     assert_eq!((parked[0].stream, parked[0].first_version, parked[0].attempts), (broken, 1, 1));
     assert!(parked[0].error.contains("refused") && !parked[0].error.contains("broken"), "{}", parked[0].error);
     // Nothing comes behind it, and nobody else's stream of that id is meant.
     let behind = ParkedQuery { subscription: None, after: Some(parked[0].place()), limit: 10 };
-    assert_eq!(operator.parked_page(&behind).await.unwrap(), []);
+    assert_eq!(operator.parked(&behind).await.unwrap(), []);
     let earlier = ParkedPlace { parked_at: parked[0].parked_at - TimeDelta::microseconds(1), ..parked[0].place() };
     let from_there = ParkedQuery { after: Some(earlier), ..behind };
-    assert_eq!(operator.parked_page(&from_there).await.unwrap(), parked);
+    assert_eq!(operator.parked(&from_there).await.unwrap(), parked);
     let stranger = StreamKey { tenant: fresh(), stream: broken };
-    assert!(!operator.replay_one("crm.contacts", stranger).await.unwrap());
+    assert_eq!(operator.replay("crm.contacts", Some(stranger)).await.unwrap(), 0);
     let status = operator.subscriptions().await.unwrap();
     let contacts = status.iter().find(|status| status.name == "crm.contacts").unwrap();
     assert_eq!(contacts.partitions.len(), 4);
@@ -128,12 +128,14 @@ async fn a_stream_that_cannot_be_projected_is_set_aside_and_taken_back_by_a_repl
                       check (name <> 'mended')";
     admin.batch_execute(refuse_all).await.unwrap();
     assert_eq!(operator.replay("crm.contacts", None).await.unwrap(), 1);
-    eventually("it is tried", async || operator.parked(None, 10).await.unwrap()[0].attempts == 2).await;
+    eventually("it is tried", async || operator.parked(&ParkedQuery::first(None, 10)).await.unwrap()[0].attempts == 2)
+        .await;
     admin.batch_execute("alter table crm.contacts drop constraint refused").await.unwrap();
     let key = StreamKey { tenant: parked[0].tenant, stream: broken };
-    assert!(matches!(operator.replay_one("nobody", key).await, Err(AdministrationError::Unknown(_))));
-    assert!(operator.replay_one("crm.contacts", key).await.unwrap());
-    eventually("it is taken back", async || operator.parked(None, 10).await.unwrap().is_empty()).await;
+    assert!(matches!(operator.replay("nobody", Some(key)).await, Err(AdministrationError::Unknown(_))));
+    assert_eq!(operator.replay("crm.contacts", Some(key)).await.unwrap(), 1);
+    eventually("it is taken back", async || operator.parked(&ParkedQuery::first(None, 10)).await.unwrap().is_empty())
+        .await;
     let mut rows = listed(&engine, &later).await.unwrap();
     rows.sort();
     let mut expected = vec![(sound, 1), (broken, 2)];
@@ -242,11 +244,12 @@ async fn a_rebuild_parks_what_it_cannot_project_and_hands_it_on() {
     operator.rebuild("crm.contacts").await.unwrap();
     eventually("it is in place", async || operator.rebuilds().await.unwrap()[0].state == "done").await;
     assert!(matches!(listed(&engine, &reader).await, Err(AppError::Parked)));
-    let parked = operator.parked(None, 10).await.unwrap();
+    let parked = operator.parked(&ParkedQuery::first(None, 10)).await.unwrap();
     assert_eq!((parked.len(), &*parked[0].subscription, parked[0].stream), (1, "crm.contacts", broken));
     admin.batch_execute("alter table crm.contacts drop constraint refused").await.unwrap();
     operator.replay("crm.contacts", None).await.unwrap();
-    eventually("it is taken back", async || operator.parked(None, 10).await.unwrap().is_empty()).await;
+    eventually("it is taken back", async || operator.parked(&ParkedQuery::first(None, 10)).await.unwrap().is_empty())
+        .await;
     assert_eq!(listed(&engine, &reader).await.unwrap().len(), 2);
     engine.stop().await;
 }
