@@ -1,7 +1,14 @@
 //! Permissions, proven by type.
 //!
 //! A [`Context`] says who asks; only [`Context::authorize`] turns it into an [`Authorized<P>`], and commands and
-//! queries demand that proof in their signatures. Forgetting a check does not compile.
+//! queries demand that proof in their signatures. Forgetting a check does not compile. The proof carries over which records
+//! the permission is held.
+
+mod grants;
+mod reach;
+
+pub use grants::Access;
+pub use reach::{Extent, Reach};
 
 use std::{marker::PhantomData, ops::Deref};
 
@@ -59,15 +66,20 @@ pub(crate) use permissions;
 
 /// Whether a permission's resource is the aggregate of this plural. Asked by the compiler.
 pub(crate) const fn concerns(permission: &str, plural: &str) -> bool {
-    let (permission, plural) = (permission.as_bytes(), plural.as_bytes());
+    begins(permission, plural) && permission.len() > plural.len() && permission.as_bytes()[plural.len()] == b':'
+}
+
+/// Whether a text begins with another. Asked by the compiler.
+pub(crate) const fn begins(text: &str, beginning: &str) -> bool {
+    let (text, beginning) = (text.as_bytes(), beginning.as_bytes());
     let mut n = 0;
-    while n < plural.len() {
-        if n >= permission.len() || permission[n] != plural[n] {
+    while n < beginning.len() {
+        if n >= text.len() || text[n] != beginning[n] {
             return false;
         }
         n += 1;
     }
-    permission.len() > n && permission[n] == b':'
+    true
 }
 
 /// Whether a permission's resource stands above organizations. Asked by the compiler.
@@ -82,42 +94,17 @@ pub(crate) const fn is_above_organizations(permission: &str) -> bool {
     false
 }
 
-/// What a caller has been granted: names and patterns (`contacts:read`, `contacts:*`, `*:read`, `*:*`). What stands above
-/// organizations is granted by its name alone (`operator:read`, `operator:*`), so that `*:*` means everything in one.
-///
-/// Whoever signs tokens decides what they grant: what signs them for users must not take over a scope that names
-/// `operator`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scopes(Vec<String>);
-
-impl Scopes {
-    /// Reads grants separated by spaces, as in the `scope` claim (RFC 8693, section 4.2).
-    pub fn parse(text: &str) -> Self {
-        Self(text.split_ascii_whitespace().map(str::to_owned).collect())
-    }
-
-    /// Whether one of the grants covers the permission `resource:action`.
-    pub fn grant(&self, permission: &str) -> bool {
-        permission.split_once(':').is_some_and(|(resource, action)| {
-            let by_wildcard = !ABOVE_ORGANIZATIONS.contains(&resource);
-            self.0
-                .iter()
-                .filter_map(|scope| scope.split_once(':'))
-                .any(|(r, a)| (r == resource || r == "*" && by_wildcard) && (a == action || a == "*"))
-        })
-    }
-}
-
 /// A context whose caller holds the permission `P`.
 #[derive(Debug)]
 pub struct Authorized<P> {
     pub(crate) context: Context,
+    reach: Reach,
     proof: PhantomData<fn() -> P>,
 }
 
 impl<P> Clone for Authorized<P> {
     fn clone(&self) -> Self {
-        Self { context: self.context.clone(), proof: PhantomData }
+        Self { context: self.context.clone(), reach: self.reach.clone(), proof: PhantomData }
     }
 }
 
@@ -125,6 +112,19 @@ impl<P> Deref for Authorized<P> {
     type Target = Context;
     fn deref(&self) -> &Context {
         &self.context
+    }
+}
+
+impl<P> Authorized<P> {
+    /// The same caller, for a use case that changes several aggregates under this one permission, and has looked after
+    /// what that may bring about.
+    pub(crate) fn on_behalf(&self) -> Authorized<System> {
+        Authorized { context: self.context.clone(), reach: Reach::EVERYTHING, proof: PhantomData }
+    }
+
+    /// Over which records the permission is held.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 }
 
@@ -139,85 +139,36 @@ impl<A: Aggregate> Permits<A> for System {}
 impl<A: Aggregate> Reveals<A> for System {}
 
 impl Context {
-    /// Checks that the caller holds `P`.
+    /// Checks that the caller holds `P`, over whatever records.
     ///
     /// # Errors
     /// [`AppError::Forbidden`], which names the permission.
     pub fn authorize<P: Permission>(self) -> Result<Authorized<P>, AppError> {
-        if self.scopes.grant(P::NAME) {
-            Ok(Authorized { context: self, proof: PhantomData })
-        } else {
-            Err(AppError::Forbidden { permission: P::NAME })
-        }
+        let reach = self.access.reach(P::NAME).ok_or(AppError::Forbidden { permission: P::NAME })?;
+        Ok(Authorized { context: self, reach, proof: PhantomData })
+    }
+
+    /// Whether the caller holds one of these permissions, over whatever records.
+    pub fn may_any(&self, permissions: &[&str]) -> bool {
+        permissions.iter().any(|permission| self.access.grants(permission))
+    }
+
+    /// Whether the caller holds each of these permissions, over whatever records.
+    pub fn may_all(&self, permissions: &[&str]) -> bool {
+        permissions.iter().all(|permission| self.access.grants(permission))
     }
 
     /// The context of work that no caller asked for. `name` tells which policy or consumer acts: `policy:welcome`.
     pub fn system(tenant: OrganizationId, name: &str) -> Authorized<System> {
-        let context = Self::new(tenant, crate::Actor::new(name), Scopes::parse(System::NAME));
-        Authorized { context, proof: PhantomData }
+        let context = Self::new(tenant, crate::Actor::new(name), Access::parse(System::NAME));
+        Authorized { context, reach: Reach::EVERYTHING, proof: PhantomData }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Permission, Scopes, System, is_above_organizations};
-    use crate::{
-        Context,
-        administration::{OperatorRead, OperatorWrite},
-        ports::IdGenerator,
-        registry::AGGREGATES,
-    };
-
-    #[test]
-    fn wildcards_cover_whole_parts_only() {
-        for (scopes, permission, granted) in [
-            ("contacts:read", "contacts:read", true),
-            ("contacts:read", "contacts:write", false),
-            ("contacts:*", "contacts:write", true),
-            ("*:read", "contacts:read", true),
-            ("*:read", "contacts:write", false),
-            ("*:*", "anything:else", true),
-            ("deals:read contacts:read", "contacts:read", true),
-            ("contact*:read", "contacts:read", false),
-            ("*", "contacts:read", false),
-            ("", "contacts:read", false),
-        ] {
-            assert_eq!(Scopes::parse(scopes).grant(permission), granted, "{scopes} for {permission}");
-        }
-    }
-
-    #[test]
-    fn what_stands_above_organizations_is_granted_by_its_name_alone() {
-        for (scopes, read, write) in [
-            ("operator:read", true, false),
-            ("operator:write", false, true),
-            ("operator:*", true, true),
-            ("*:* operator:read", true, false),
-            ("*:*", false, false),
-            ("*:read", false, false),
-            ("*:write", false, false),
-            ("*:* *:read *:write contacts:*", false, false),
-            ("subscriptions:*", false, false),
-            ("operators:*", false, false),
-            ("operator*:*", false, false),
-            ("Operator:*", false, false),
-            ("operator", false, false),
-            ("operator: operator::read", false, false),
-            ("*", false, false),
-            (":", false, false),
-        ] {
-            let scopes = Scopes::parse(scopes);
-            let granted = (scopes.grant(OperatorRead::NAME), scopes.grant(OperatorWrite::NAME));
-            assert_eq!(granted, (read, write), "{scopes:?}");
-        }
-    }
-
-    #[test]
-    fn who_acts_for_fairlead_in_an_organization_is_no_operator() {
-        let system = Context::system(crate::ports::System.next().into(), "policy:welcome");
-        assert!(!system.scopes.grant(OperatorRead::NAME) && !system.scopes.grant(OperatorWrite::NAME));
-        assert!(system.scopes.grant(System::NAME));
-    }
+    use super::{Permission, is_above_organizations};
+    use crate::{administration::OperatorRead, registry::AGGREGATES};
 
     #[test]
     fn no_aggregate_stands_above_organizations() {

@@ -14,8 +14,8 @@ use tracing::{debug, instrument};
 use uuid::Uuid;
 
 use crate::{
-    AppError, Context, Recorded,
-    access::{Authorized, Permits, Reveals},
+    AppError, Context,
+    access::{Authorized, Permits},
     backlog::Backlogs,
     batch::Keys,
     consistency::ConsistencyToken,
@@ -23,7 +23,7 @@ use crate::{
         Answer, Append, Appended, Clock, EventStore, IdGenerator, Loaded, NewEvent, StoredStream, StreamAppend,
         SubjectKey,
     },
-    recorded::{DecodeError, decode_state, refold},
+    recorded::DecodeError,
     step::{Expected, Outcome, Receipt, Step, StepAnswer},
     trace,
 };
@@ -131,27 +131,6 @@ impl App {
         Err(AppError::Contended)
     }
 
-    /// The present state of a stream. `None` when it does not exist in the caller's tenant.
-    ///
-    /// # Errors
-    /// [`AppError`]
-    pub async fn read<A: Aggregate>(
-        &self,
-        cx: &Authorized<impl Reveals<A>>,
-        id: A::Id,
-    ) -> Result<Option<Recorded<A>>, AppError> {
-        let loaded = self.store.load(cx, &[id.into()]).await?;
-        let Some(stream) = loaded.streams.into_iter().find(|stream| stream.aggregate == A::TYPE) else {
-            return Ok(None);
-        };
-        let state = if is_old(&stream, A::STATE_VERSION)? {
-            refold::<A>(self.store.events(cx, stream.id).await?)
-        } else {
-            decode_state(&stream.state)
-        };
-        Ok(Some(Recorded::new(cx.tenant(), &stream, state.map_err(AppError::internal)?)))
-    }
-
     /// Lines up behind others that met with others.
     pub(crate) async fn turn(&self, steps: &[Step]) -> MutexGuard<'_, ()> {
         self.turns.queue(steps).lock().await
@@ -208,6 +187,10 @@ impl App {
         let stored = present.get(&step.id);
         let version = stored.map_or(0, |stream| stream.version);
         let change = changes.get(&step.id);
+        let state = change.map(|change| &*change.append.state).or(stored.map(|stream| &*stream.state));
+        if step.hides(state)? {
+            return step.without_record();
+        }
         // One by one, a command of a batch would find what those before it have stored.
         let reached = keys.as_ref().and(change).map(|change| version + count(change.append.events.len()));
         if let (Expected::Exactly(demanded), Some(actual)) = (step.expected, reached.or(stored.map(|s| s.version)))
@@ -215,7 +198,6 @@ impl App {
         {
             return Err(AppError::Stale { demanded, actual });
         }
-        let state = change.map(|change| &*change.append.state).or(stored.map(|stream| &*stream.state));
         let decision = (step.decide)(state)?;
         let Some(state) = decision.state else {
             let added = change.map_or(0, |change| change.append.events.len());
@@ -238,6 +220,7 @@ impl App {
         change.append.deleted = decision.deleted;
         change.append.erases |= decision.erases;
         change.keys_after = decision.keys_after;
+        change.append.secrets.extend(step.secrets.iter().cloned());
         change.append.events.extend(decision.events.into_iter().map(|event| NewEvent {
             id: self.ids.next(),
             event_type: event.event_type,
@@ -314,6 +297,7 @@ impl Change {
                 released: Vec::new(),
                 claimed: Vec::new(),
                 events: Vec::new(),
+                secrets: Vec::new(),
             },
             keys_before,
             keys_after: Vec::new(),
@@ -333,7 +317,7 @@ fn count(events: usize) -> i64 {
 }
 
 /// Whether a stored state has to be folded anew.
-fn is_old(stream: &StoredStream, known: i16) -> Result<bool, AppError> {
+pub(crate) fn is_old(stream: &StoredStream, known: i16) -> Result<bool, AppError> {
     if stream.state_version > known {
         let (what, stored) = (stream.aggregate.clone(), stream.state_version);
         return Err(AppError::internal(DecodeError::Newer { what, stored, known }));

@@ -1,17 +1,20 @@
 //! Who asks, for which tenant, and in the course of what.
 
 use chrono::{DateTime, Utc};
-use fairlead_domain::{ids::OrganizationId, kernel::Invalid};
+use fairlead_domain::{
+    ids::{OrganizationId, SessionId},
+    kernel::Invalid,
+};
 use uuid::Uuid;
 
-use crate::{access::Scopes, consistency::ConsistencyToken};
+use crate::{access::Access, consistency::ConsistencyToken};
 
 /// Everything about a request that is not its subject. The only way to a tenant's data.
 #[derive(Debug, Clone)]
 pub struct Context {
     pub(crate) tenant: OrganizationId,
     pub(crate) actor: Actor,
-    pub(crate) scopes: Scopes,
+    pub(crate) access: Access,
     /// Joins everything that one request from outside brings about.
     pub correlation_id: Option<Uuid>,
     /// The event that brought this about, when it was one.
@@ -26,15 +29,17 @@ pub struct Context {
     pub read_after: Option<ConsistencyToken>,
     /// Until when what the caller was granted holds, for answers that go on; `None` when there is no such time.
     pub valid_until: Option<DateTime<Utc>>,
+    /// The session in which the caller acts, for people who signed in.
+    pub session: Option<SessionId>,
 }
 
 impl Context {
     /// A caller within a tenant, with what it was granted.
-    pub fn new(tenant: OrganizationId, actor: Actor, scopes: Scopes) -> Self {
+    pub fn new(tenant: OrganizationId, actor: Actor, access: Access) -> Self {
         Self {
             tenant,
             actor,
-            scopes,
+            access,
             correlation_id: None,
             causation_id: None,
             hops: 0,
@@ -42,12 +47,18 @@ impl Context {
             idempotency: None,
             read_after: None,
             valid_until: None,
+            session: None,
         }
     }
 
     /// The tenant whose data is meant.
     pub fn tenant(&self) -> OrganizationId {
         self.tenant
+    }
+
+    /// What the caller was granted.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Who acts.

@@ -42,12 +42,31 @@ pub enum AppError {
     /// Too many of the organization's events wait for being published.
     #[error("too many of the organization's events wait for being published; come back later")]
     HeldBack,
+    /// Nobody vouches for the caller, or not any more. Says nothing that helps to guess.
+    #[error("{detail}")]
+    Unauthenticated {
+        /// The stable code.
+        code: &'static str,
+        /// The sentence for people.
+        detail: &'static str,
+    },
+    /// Too many attempts; later ones are looked at again.
+    #[error("too many attempts; come back later")]
+    TooManyAttempts {
+        /// In how many seconds.
+        retry_after: u64,
+    },
     /// The caller lacks a permission.
     #[error("this needs the permission {permission}")]
     Forbidden {
         /// The permission's name.
         permission: &'static str,
     },
+    /// The record would be beyond what the caller's permission reaches.
+    #[error(
+        "this would put the record beyond what your permission reaches: your own records, or those of your projects"
+    )]
+    OutOfReach,
     /// The idempotency key came with a different request before.
     #[error("this Idempotency-Key was used for a different request")]
     KeyReused,
@@ -83,10 +102,11 @@ impl AppError {
             Self::Refused { kind, .. } => *kind,
             Self::Taken { .. } | Self::SubjectErased | Self::KeyInProgress | Self::Contended => ErrorKind::Conflict,
             Self::Stale { .. } => ErrorKind::Stale,
-            Self::Forbidden { .. } => ErrorKind::Forbidden,
+            Self::Forbidden { .. } | Self::OutOfReach => ErrorKind::Forbidden,
             Self::KeyReused | Self::StateTooLarge { .. } => ErrorKind::Invalid,
             Self::NotYetVisible | Self::Parked | Self::Unavailable(_) => ErrorKind::Unavailable,
-            Self::HeldBack => ErrorKind::TooMany,
+            Self::HeldBack | Self::TooManyAttempts { .. } => ErrorKind::TooMany,
+            Self::Unauthenticated { .. } => ErrorKind::Unauthenticated,
             Self::Internal(_) => ErrorKind::Internal,
         }
     }
@@ -100,7 +120,10 @@ impl AppError {
             Self::Stale { .. } => "version.stale",
             Self::Contended => "version.contended",
             Self::HeldBack => "organization.backlog",
+            Self::Unauthenticated { code, .. } => code,
+            Self::TooManyAttempts { .. } => "access.too_many_attempts",
             Self::Forbidden { .. } => "access.forbidden",
+            Self::OutOfReach => "access.out_of_reach",
             Self::KeyReused => "idempotency.key_reused",
             Self::KeyInProgress => "idempotency.in_progress",
             Self::StateTooLarge { .. } => "state.too_large",

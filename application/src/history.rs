@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fairlead_domain::kernel::{Aggregate, ErrorKind};
+use fairlead_domain::kernel::{Aggregate, Belonging, ErrorKind};
 use uuid::Uuid;
 
 use crate::{
     AppError, Context,
-    access::{Authorized, Permission, Reveals},
+    access::{Authorized, Extent, Permission, Reach, Reveals},
     envelope::{Place, SequencedEvent},
     ports::StoredEvent,
-    registry::{AGGREGATES, aggregate_of},
+    registry::{AGGREGATES, AggregateInfo, aggregate_of},
 };
 
 /// Read the log of what happened: the events of those aggregates that the caller may read besides.
@@ -25,32 +25,47 @@ impl Permission for EventsRead {
 /// Which events of a log are wanted by somebody who may have them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    aggregates: Vec<&'static str>,
+    /// None of whose records are all out of reach.
+    aggregates: Vec<(&'static AggregateInfo, Reach)>,
     event_type: Option<String>,
 }
 
 impl Wanted {
-    /// What the caller may read of what it asks for. An event shows what a state shows, so it takes the same permission.
+    /// What the caller may read of what it asks for. An event shows what a state shows, so it takes the same permission, and
+    /// is shown as far as both permissions reach.
     pub fn by(cx: &Authorized<EventsRead>, aggregate: Option<&str>, event_type: Option<&str>) -> Self {
-        let readable = AGGREGATES.iter().filter(|info| cx.scopes.grant(&info.read_permission()));
-        let asked = readable.filter(|info| aggregate.is_none_or(|name| name == info.name));
-        Self { aggregates: asked.map(|info| info.name).collect(), event_type: event_type.map(str::to_owned) }
+        let asked = AGGREGATES.iter().filter(|info| aggregate.is_none_or(|name| name == info.name));
+        let reached = asked.filter_map(|info| {
+            let reach = cx.access.reach(&info.read_permission())?.and(cx.reach());
+            (reach.extent(info.belongs) != Extent::Nothing).then_some((info, reach))
+        });
+        Self { aggregates: reached.collect(), event_type: event_type.map(str::to_owned) }
     }
 
     /// Whether no event is left out.
     pub fn is_everything(&self) -> bool {
-        self.event_type.is_none() && self.aggregates.len() == AGGREGATES.len()
+        self.event_type.is_none() && self.aggregates.len() == AGGREGATES.len() && !self.is_partial()
     }
 
-    /// Whether events of this type are among them.
-    pub fn takes(&self, event_type: &str) -> bool {
-        self.event_type.as_ref().is_none_or(|wanted| wanted == event_type)
-            && aggregate_of(event_type).is_some_and(|info| self.aggregates.contains(&info.name))
+    /// Whether of some aggregate the events of some records alone are wanted.
+    pub fn is_partial(&self) -> bool {
+        self.aggregates().any(|(_, extent)| extent != Extent::Everything)
     }
 
-    /// The names of the aggregates.
-    pub fn aggregates(&self) -> &[&'static str] {
-        &self.aggregates
+    /// Whether an event of this type, of a record that now belongs like this, is among them.
+    pub fn takes(&self, event_type: &str, belonging: Option<Belonging>) -> bool {
+        let of_type = self.event_type.as_ref().is_none_or(|wanted| wanted == event_type);
+        of_type && aggregate_of(event_type).and_then(|info| self.extent(info)).is_some_and(|it| it.covers(belonging))
+    }
+
+    fn extent(&self, aggregate: &AggregateInfo) -> Option<Extent<'_>> {
+        let mut aggregates = self.aggregates.iter();
+        aggregates.find(|(info, _)| info.name == aggregate.name).map(|(info, reach)| reach.extent(info.belongs))
+    }
+
+    /// The names of the aggregates, and of which of their records events are wanted.
+    pub fn aggregates(&self) -> impl Iterator<Item = (&'static str, Extent<'_>)> {
+        self.aggregates.iter().map(|(info, reach)| (info.name, reach.extent(info.belongs)))
     }
 
     /// The one type that is wanted; all when `None`.
@@ -110,8 +125,8 @@ pub trait HistoryPort: Send + Sync {
     /// [`AppError::NotYetVisible`], [`AppError::Unavailable`], [`AppError::Internal`].
     async fn log(&self, cx: &Context, query: &LogQuery) -> Result<LogPage, AppError>;
 
-    /// The events of a stream after a version, `limit` at most; `None` when the tenant has no such aggregate. Deleted
-    /// ones have a history too.
+    /// The events of a stream after a version, `limit` at most; `None` when the tenant has no such aggregate within.
+    /// Deleted ones have a history too.
     ///
     /// # Errors
     /// [`AppError::Unavailable`], [`AppError::Internal`].
@@ -119,6 +134,7 @@ pub trait HistoryPort: Send + Sync {
         &self,
         cx: &Context,
         aggregate: &'static str,
+        within: Extent<'_>,
         stream: Uuid,
         after: i64,
         limit: u16,
@@ -155,7 +171,7 @@ impl History {
         self.0.log(cx, query).await
     }
 
-    /// The events of one record after a version.
+    /// The events of one record after a version; `None` when there is none within the caller's reach.
     ///
     /// # Errors
     /// As [`HistoryPort::record`].
@@ -166,7 +182,10 @@ impl History {
         after: i64,
         limit: u16,
     ) -> Result<Option<RecordPage>, AppError> {
-        self.0.record(cx, A::TYPE, id.into(), after, limit).await
+        match cx.reach().extent(A::BELONGS) {
+            Extent::Nothing => Ok(None),
+            within => self.0.record(cx, A::TYPE, within, id.into(), after, limit).await,
+        }
     }
 
     /// Makes sure that a reader can go on behind a place.

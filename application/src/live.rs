@@ -1,6 +1,9 @@
 //! Events as they happen: what is needed to follow the end of the log.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
+use fairlead_domain::kernel::Belonging;
 use uuid::Uuid;
 
 use crate::{
@@ -24,9 +27,18 @@ pub trait Tail: Send + Sync {
     /// [`LogError::Unavailable`] or [`LogError::Internal`].
     async fn read(&self, after: i64, limit: u32, tenants: Option<&[Uuid]>) -> Result<Option<Stretch>, LogError>;
 
+    /// To whom records belong now: of the streams of tenants, those that there are.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`] or [`LogError::Internal`].
+    async fn belongings(&self, streams: &[TenantStream]) -> Result<HashMap<TenantStream, Belonging>, LogError>;
+
     /// Waits until the log may have grown since the last call.
     async fn grown(&mut self);
 }
+
+/// A tenant and one of its streams.
+pub type TenantStream = (Uuid, Uuid);
 
 /// Part of the log.
 #[derive(Debug, Clone, PartialEq)]

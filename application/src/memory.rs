@@ -7,20 +7,25 @@ use std::{
 };
 
 use async_trait::async_trait;
-use fairlead_domain::{ids::OrganizationId, kernel::UniqueKey};
+use fairlead_domain::{
+    ids::{OrganizationId, UserId},
+    kernel::{Belonging, UniqueKey},
+};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     AppError, Context,
+    access::Extent,
     consistency::{ConsistencyToken, slot_bit},
     envelope::{Place, SequencedEvent},
     history::{Gap, HistoryPort, LogPage, LogQuery, RecordPage},
-    live::{Stretch, Tail},
+    identity::Directory,
+    live::{Stretch, Tail, TenantStream},
     log::LogError,
     ports::{
-        Answer, Append, Appended, EventStore, Loaded, Metadata, StoreError, StoredEvent, StoredStream, StreamAppend,
-        SubjectKey, TakenClaim,
+        Answer, Append, Appended, EventStore, Loaded, Metadata, NewSecret, RegisterQuery, Secrets, StoreError,
+        StoredEvent, StoredStream, StreamAppend, SubjectKey, TakenClaim,
     },
 };
 
@@ -42,6 +47,8 @@ struct Tables {
     /// Where something about a person was told.
     personal: HashMap<(OrganizationId, Uuid), Vec<Told>>,
     erased: HashSet<(OrganizationId, Uuid)>,
+    secrets: HashMap<(OrganizationId, Uuid), Secrets>,
+    deleted: HashSet<(OrganizationId, Uuid)>,
 }
 
 impl MemoryStore {
@@ -60,6 +67,12 @@ impl Tables {
             let position = i64::try_from(index + 1).ok()?;
             Some(SequencedEvent { position, incarnation: 1, tenant: (*tenant).into(), stream: *stream, event })
         })
+    }
+
+    /// To whom a record belongs, as its state says.
+    fn belonging(&self, tenant: OrganizationId, stream: Uuid) -> Option<Belonging> {
+        let (present, _) = self.streams.get(&(tenant, stream))?;
+        serde_json::from_str(present.state.get()).ok()
     }
 
     fn answer(&self, cx: &Context) -> Option<Answer> {
@@ -152,6 +165,19 @@ impl EventStore for MemoryStore {
             return Err(StoreError::Taken { claims: claims.into_iter().collect() });
         }
         for stream in append.streams {
+            let kept = tables.secrets.entry((tenant, stream.id)).or_default();
+            for NewSecret { name, value } in stream.secrets {
+                kept.0.retain(|(present, _)| present != name);
+                kept.0.extend(value.map(|value| (name.to_owned(), value)));
+            }
+            if stream.erases {
+                kept.0.clear();
+            }
+            if stream.deleted {
+                tables.deleted.insert((tenant, stream.id));
+            } else {
+                tables.deleted.remove(&(tenant, stream.id));
+            }
             let slot = tables.streams.get(&(tenant, stream.id));
             let (created_at, mut history) = match slot {
                 Some((present, history)) => (present.created_at, history.clone()),
@@ -202,6 +228,42 @@ impl EventStore for MemoryStore {
         let tables = self.tables();
         Ok(tables.streams.get(&(cx.tenant(), stream)).map(|(_, history)| history.clone()).unwrap_or_default())
     }
+
+    async fn secrets(&self, cx: &Context, stream: Uuid) -> Result<Secrets, StoreError> {
+        Ok(self.tables().secrets.get(&(cx.tenant(), stream)).cloned().unwrap_or_default())
+    }
+
+    async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
+        let tables = self.tables();
+        let of = |stream: &StoredStream| {
+            let state: serde_json::Value = serde_json::from_str(stream.state.get()).unwrap_or_default();
+            query.user.is_none_or(|user| state["user_id"] == user.to_string())
+        };
+        let wanted = tables.streams.iter().filter(|((tenant, id), (stream, _))| {
+            *tenant == cx.tenant()
+                && stream.aggregate == query.aggregate
+                && !tables.deleted.contains(&(*tenant, *id))
+                && query.after.is_none_or(|after| *id > after)
+                && of(stream)
+        });
+        let mut found: Vec<_> = wanted.map(|(_, (stream, _))| stream.clone()).collect();
+        found.sort_by_key(|stream| stream.id);
+        found.truncate(query.limit.into());
+        Ok(found)
+    }
+}
+
+#[async_trait]
+impl Directory for MemoryStore {
+    async fn organizations_of(&self, user: UserId) -> Result<Vec<OrganizationId>, AppError> {
+        let tables = self.tables();
+        let memberships = tables.streams.iter().filter(|((tenant, id), (stream, _))| {
+            *id == Uuid::from(user) && stream.aggregate == "membership" && !tables.deleted.contains(&(*tenant, *id))
+        });
+        let mut tenants: Vec<_> = memberships.map(|((tenant, _), _)| *tenant).collect();
+        tenants.sort();
+        Ok(tenants)
+    }
 }
 
 #[async_trait]
@@ -219,7 +281,8 @@ impl HistoryPort for MemoryStore {
                 return Ok(LogPage { events, reached, more: true });
             }
             reached = event.position;
-            events.extend(Some(event).filter(|event| query.wanted.takes(&event.event.event_type)));
+            let belonging = tables.belonging(cx.tenant(), event.stream);
+            events.extend(Some(event).filter(|event| query.wanted.takes(&event.event.event_type, belonging)));
         }
         Ok(LogPage { events, reached, more: false })
     }
@@ -228,12 +291,14 @@ impl HistoryPort for MemoryStore {
         &self,
         cx: &Context,
         aggregate: &'static str,
+        within: Extent<'_>,
         stream: Uuid,
         after: i64,
         limit: u16,
     ) -> Result<Option<RecordPage>, AppError> {
         let tables = self.tables();
         let found = tables.streams.get(&(cx.tenant(), stream)).filter(|(present, _)| present.aggregate == aggregate);
+        let found = found.filter(|_| within.covers(tables.belonging(cx.tenant(), stream)));
         Ok(found.map(|(_, history)| {
             let later: Vec<_> = history.iter().filter(|event| event.version > after).collect();
             let more = later.len() > usize::from(limit);
@@ -265,6 +330,12 @@ impl Tail for Arc<MemoryStore> {
         let Some(reached) = span.last().map(SequencedEvent::place) else { return Ok(None) };
         let wanted = |event: &SequencedEvent| tenants.is_none_or(|tenants| tenants.contains(&event.tenant));
         Ok(Some(Stretch { events: span.into_iter().filter(wanted).collect(), reached }))
+    }
+
+    async fn belongings(&self, streams: &[TenantStream]) -> Result<HashMap<TenantStream, Belonging>, LogError> {
+        let tables = self.tables();
+        let belonging = |(tenant, stream): &TenantStream| tables.belonging((*tenant).into(), *stream);
+        Ok(streams.iter().filter_map(|stream| Some((*stream, belonging(stream)?))).collect())
     }
 
     async fn grown(&mut self) {

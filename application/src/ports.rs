@@ -1,5 +1,8 @@
 //! What the infrastructure must provide.
 
+mod secret;
+mod system;
+
 use std::{error::Error, fmt};
 
 use async_trait::async_trait;
@@ -9,57 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
+pub use self::{
+    secret::{NewSecret, Secrets},
+    system::{Clock, Entropy, IdGenerator, System},
+};
 use crate::{Context, StepAnswer, consistency::ConsistencyToken};
-
-/// Tells the time.
-pub trait Clock: Send + Sync {
-    /// The present.
-    fn now(&self) -> DateTime<Utc>;
-}
-
-/// Makes identifiers that nobody else makes.
-pub trait IdGenerator: Send + Sync {
-    /// A fresh UUID, version 7 (RFC 9562), so that ids made later sort later.
-    fn next(&self) -> Uuid;
-}
-
-/// The operating system's clock, in the microseconds that the store keeps, and its source of randomness.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct System;
-
-#[expect(clippy::disallowed_methods, reason = "this is the port through which time and fresh ids come in")]
-mod system {
-    use chacha20poly1305::aead::{OsRng, rand_core::RngCore};
-
-    use super::{Clock, DateTime, Entropy, Error, IdGenerator, System, Utc, Uuid};
-
-    impl Entropy for System {
-        fn fill(&self, bytes: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
-            OsRng.try_fill_bytes(bytes).map_err(|error| error.to_string().into())
-        }
-    }
-
-    impl Clock for System {
-        fn now(&self) -> DateTime<Utc> {
-            chrono::SubsecRound::trunc_subsecs(Utc::now(), 6)
-        }
-    }
-
-    impl IdGenerator for System {
-        fn next(&self) -> Uuid {
-            Uuid::now_v7()
-        }
-    }
-}
-
-/// Makes keys that nobody can guess.
-pub trait Entropy: Send + Sync {
-    /// Fills the bytes by chance.
-    ///
-    /// # Errors
-    /// The operating system gives none.
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync>>;
-}
 
 /// Keeps streams of events with the state they fold to, per tenant.
 ///
@@ -95,6 +52,32 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError>;
+
+    /// The secrets that are kept beside a stream; none when there is no such stream.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
+    async fn secrets(&self, cx: &Context, stream: Uuid) -> Result<Secrets, StoreError>;
+
+    /// The present of the living streams of an aggregate, in ascending order of id, behind one of them. For aggregates of
+    /// which a tenant has few, and that an index names: see `streams_register` in the migrations.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
+    async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError>;
+}
+
+/// A stretch of a tenant's streams of one aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegisterQuery {
+    /// The aggregate's name.
+    pub aggregate: &'static str,
+    /// Those alone whose state names this user as its `user_id`.
+    pub user: Option<Uuid>,
+    /// Begins behind this stream.
+    pub after: Option<Uuid>,
+    /// How many at most.
+    pub limit: u16,
 }
 
 /// What [`EventStore::load`] finds.
@@ -207,6 +190,8 @@ pub struct StreamAppend {
     pub claimed: Vec<UniqueKey>,
     /// What happened, one event at least.
     pub events: Vec<NewEvent>,
+    /// What is kept beside the stream from now on.
+    pub secrets: Vec<NewSecret>,
 }
 
 impl fmt::Debug for StreamAppend {
@@ -221,6 +206,7 @@ impl fmt::Debug for StreamAppend {
             .field("released", &self.released)
             .field("claimed", &self.claimed)
             .field("events", &self.events)
+            .field("kept", &self.secrets)
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,8 @@ pub struct AggregateInfo {
     pub name: &'static str,
     /// The name of many, which permissions begin with: `contacts`.
     pub plural: &'static str,
+    /// Whether its records [belong](Aggregate::BELONGS) to somebody or to a project.
+    pub belongs: bool,
 }
 
 impl AggregateInfo {
@@ -28,6 +30,7 @@ macro_rules! infos {
                 context: <$aggregate>::CONTEXT,
                 name: <$aggregate>::TYPE,
                 plural: <$aggregate>::PLURAL,
+                belongs: <$aggregate>::BELONGS,
             }),+
         ];
     };

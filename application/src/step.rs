@@ -6,15 +6,16 @@ use fairlead_domain::{
     ids::OrganizationId,
     kernel::{Aggregate, ErrorKind, UniqueKey, fold},
 };
+use secrecy::SecretSlice;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
     AppError,
-    access::{Authorized, Permits},
+    access::{Authorized, Extent, Permits, Reach},
     consistency::ConsistencyToken,
-    ports::StoredEvent,
+    ports::{NewSecret, StoredEvent},
     recorded::{DecodeError, EncodedEvent, decode_state, encode_event, refold},
 };
 
@@ -98,6 +99,7 @@ pub struct Outcome {
 }
 
 type Decide = Box<dyn Fn(Option<&RawValue>) -> Result<Decision, AppError> + Send + Sync>;
+type Hides = fn(&Reach, &RawValue) -> Result<bool, DecodeError>;
 type Refold = fn(Vec<StoredEvent>) -> Result<Box<RawValue>, DecodeError>;
 
 /// One command on one stream.
@@ -108,7 +110,11 @@ pub struct Step {
     pub(crate) state_version: i16,
     pub(crate) expected: Expected,
     pub(crate) decide: Decide,
+    /// Over which records the command may be issued.
+    reach: Reach,
+    hides: Hides,
     pub(crate) refold: Refold,
+    pub(crate) secrets: Vec<NewSecret>,
 }
 
 /// What `decide` yields, ready to be stored.
@@ -131,14 +137,51 @@ impl Step {
         expected: Expected,
         command: A::Command,
     ) -> Self {
+        let reach = cx.reach().clone();
         Self {
             tenant: cx.tenant(),
             id: id.into(),
             aggregate: A::TYPE,
             state_version: A::STATE_VERSION,
             expected,
-            decide: Box::new(move |state| decide::<A>(state, command.clone())),
+            decide: Box::new({
+                let reach = reach.clone();
+                move |state| decide::<A>(state, &reach, command.clone())
+            }),
+            reach,
+            hides: hides::<A>,
             refold: |events| encode_state(&refold::<A>(events)?),
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Keeps a secret beside the stream, in the transaction of the events that the command yields; without events, nothing is
+    /// kept. `None` forgets it.
+    #[must_use]
+    pub fn keeping(mut self, name: &'static str, value: Option<SecretSlice<u8>>) -> Self {
+        self.secrets.push(NewSecret { name, value });
+        self
+    }
+}
+
+impl Step {
+    /// Whether the record in this state is beyond what the caller reaches, and so looks as if it did not exist.
+    ///
+    /// # Errors
+    /// [`AppError::Internal`]: the state can't be read.
+    pub(crate) fn hides(&self, state: Option<&RawValue>) -> Result<bool, AppError> {
+        state.map_or(Ok(false), |state| (self.hides)(&self.reach, state).map_err(AppError::internal))
+    }
+
+    /// What the command is answered where the record is hidden: what it would be answered without one. Where it would make
+    /// one, there is no place for it.
+    ///
+    /// # Errors
+    /// The aggregate's refusal, or [`AppError::OutOfReach`].
+    pub(crate) fn without_record(&self) -> Result<Receipt, AppError> {
+        match (self.decide)(None)?.state {
+            None => Ok(Receipt { id: self.id, version: 0 }),
+            Some(_) => Err(AppError::OutOfReach),
         }
     }
 }
@@ -153,7 +196,15 @@ impl fmt::Debug for Step {
     }
 }
 
-fn decide<A: Aggregate>(state: Option<&RawValue>, command: A::Command) -> Result<Decision, AppError> {
+fn hides<A: Aggregate>(reach: &Reach, state: &RawValue) -> Result<bool, DecodeError> {
+    Ok(match reach.extent(A::BELONGS) {
+        Extent::Everything => false,
+        Extent::Nothing => true,
+        part @ Extent::Part { .. } => !part.covers(decode_state::<A>(state)?.belongs()),
+    })
+}
+
+fn decide<A: Aggregate>(state: Option<&RawValue>, reach: &Reach, command: A::Command) -> Result<Decision, AppError> {
     let before = state.map(decode_state::<A>).transpose().map_err(AppError::internal)?;
     let events = A::decide(before.as_ref(), command)?;
     let keys_before = before.as_ref().map(reserved).unwrap_or_default();
@@ -165,6 +216,9 @@ fn decide<A: Aggregate>(state: Option<&RawValue>, command: A::Command) -> Result
     let erased_before = before.as_ref().is_some_and(A::is_erased);
     let after = fold::<A>(before, &events).ok_or(DecodeError::Headless { what: A::TYPE.to_owned() });
     let after = after.map_err(AppError::internal)?;
+    if !reach.covers(after.belongs()) {
+        return Err(AppError::OutOfReach);
+    }
     Ok(Decision {
         events: events.iter().map(encode_event::<A>).collect::<Result<_, _>>().map_err(AppError::internal)?,
         state: Some(encode_state(&after).map_err(AppError::internal)?),

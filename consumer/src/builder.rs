@@ -96,6 +96,12 @@ impl Consumer {
         }
     }
 
+    /// Waits until the running consumer has its queue and its bindings, or the broker has refused them: what is published
+    /// before a queue is there for the first time never comes. For a program that publishes too.
+    pub fn declared(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.fetching.declared.clone().cancelled_owned()
+    }
+
     /// Consumes until told to stop. What fails on the way, broker or database, is waited for. When told to stop, handlers
     /// at work get the time of grace to finish.
     ///
@@ -209,7 +215,13 @@ impl Builder {
                 held: Notify::new(),
                 died: Notify::new(),
             },
-            fetching: Fetching { uri, bindings: self.bindings, prefetch: self.prefetch, grace: self.grace },
+            fetching: Fetching {
+                uri,
+                bindings: self.bindings,
+                prefetch: self.prefetch,
+                grace: self.grace,
+                declared: CancellationToken::new(),
+            },
             remember: self.remember,
         })
     }

@@ -43,6 +43,8 @@ pub(crate) struct Fetching {
     pub(crate) prefetch: u16,
     /// Until handlers at work have to be ready when the consumer stops.
     pub(crate) grace: Duration,
+    /// Cancelled once the broker has made the queue and its bindings, or has refused to.
+    pub(crate) declared: CancellationToken,
 }
 
 /// A message and the way to acknowledge it.
@@ -73,7 +75,11 @@ impl Fetching {
         let connecting = stop.run_until_cancelled(connect(self.uri.clone(), name)).await;
         let Some(connection) = connecting.transpose()? else { return Ok(()) };
         let (consuming, publishing) = (channel(&connection).await?, confirming(&connection).await?);
-        topology::declare(&consuming, name, &self.bindings).await?;
+        let declared = topology::declare(&consuming, name, &self.bindings).await;
+        if declared.as_ref().is_ok() || declared.as_ref().is_err_and(topology::is_refusal) {
+            self.declared.cancel();
+        }
+        declared?;
         consuming.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         let options = BasicConsumeOptions::default();
         let mut deliveries = consuming.basic_consume(name.into(), "".into(), options, FieldTable::default()).await?;

@@ -77,6 +77,16 @@ fn named(name: &str, error: lapin::Error) -> BrokerError {
     if conflict { BrokerError::Conflict { name: name.to_owned(), source: error } } else { error.into() }
 }
 
+/// Whether the broker has said no, rather than gone away.
+pub(crate) fn is_refusal(error: &BrokerError) -> bool {
+    match error {
+        BrokerError::Conflict { .. } => true,
+        BrokerError::Failed(error) => matches!(error.kind(), ErrorKind::ProtocolError(error)
+            if matches!(error.kind(), AMQPErrorKind::Soft(_))),
+        BrokerError::Ended | BrokerError::TimedOut(_) | BrokerError::Refused { .. } => false,
+    }
+}
+
 /// Whether the broker has no queue of the name that it was asked for.
 pub(crate) fn is_missing(error: &lapin::Error) -> bool {
     matches!(error.kind(), ErrorKind::ProtocolError(error)

@@ -53,3 +53,21 @@ id! {
     /// A person the company knows.
     ContactId
 }
+id! {
+    /// A role that an organization defined for itself.
+    RoleId
+}
+id! {
+    /// A key with which a program acts.
+    ApiKeyId
+}
+id! {
+    /// A sign-in: what one person does from one place until they sign out.
+    SessionId
+}
+
+impl OrganizationId {
+    /// The reserved tenant in which people and their sessions are kept, whatever the organizations they belong to. It is
+    /// no organization: nobody acts in it by naming it.
+    pub const DIRECTORY: Self = Self(uuid::Uuid::from_u128(0x00000000_0000_7000_8000_000000000000));
+}

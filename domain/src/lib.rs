@@ -4,6 +4,7 @@
 //! through [`ids`] and the events they publish.
 
 pub mod crm;
+pub mod identity;
 pub mod ids;
 pub mod kernel;
 pub mod values;
@@ -14,6 +15,15 @@ pub mod values;
 #[macro_export]
 macro_rules! for_each_aggregate {
     ($with:ident) => {
-        $with!($crate::crm::Contact);
+        $with!(
+            $crate::crm::Contact,
+            $crate::identity::Organization,
+            $crate::identity::Project,
+            $crate::identity::User,
+            $crate::identity::Membership,
+            $crate::identity::Role,
+            $crate::identity::ApiKey,
+            $crate::identity::Session,
+        );
     };
 }

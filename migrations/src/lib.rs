@@ -11,6 +11,9 @@ mod m20261121_000008_timeline;
 mod m20261121_000009_verify;
 mod m20261121_000010_policies;
 mod m20261121_000011_places;
+mod m20261121_000012_identity;
+mod m20261121_000013_signing_keys;
+mod m20261121_000014_reach;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -65,6 +68,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000009_verify::Migration),
             Box::new(m20261121_000010_policies::Migration),
             Box::new(m20261121_000011_places::Migration),
+            Box::new(m20261121_000012_identity::Migration),
+            Box::new(m20261121_000013_signing_keys::Migration),
+            Box::new(m20261121_000014_reach::Migration),
         ]
     }
 }

@@ -40,17 +40,17 @@ set_environment() {
     set_default FAIRLEAD_ENGINE_DATABASE_URL "$(login_url fairlead_engine_login)"
     set_default FAIRLEAD_HTTP_ADDRESS "127.0.0.1:$(port_from 8080)"
     set_default FAIRLEAD_OPERATIONS_ADDRESS "127.0.0.1:$(port_from 9090)"
-    set_default FAIRLEAD_TOKEN_SECRET "$(remembered token_secret random_hex 32)"
     set_default FAIRLEAD_SECRET_KEY "$(remembered secret_key random_hex 32)"
     set_default FAIRLEAD_ENCRYPTION_KEYS "own:$(remembered encryption_key random_hex 32)"
     set_default FAIRLEAD_ERASURE_JOURNAL "$local_directory/erasures.jsonl"
+    set_default FAIRLEAD_MAIL_DIRECTORY "$local_directory/mail"
     set_default FAIRLEAD_ORGANIZATION_ID "$(remembered organization random_uuid)"
     # A program that listens everywhere is reached here, too.
     api_url="http://$(printf '%s' "$FAIRLEAD_HTTP_ADDRESS" | sed -E 's/^(0\.0\.0\.0|\[::\]):/127.0.0.1:/')"
     write_variables "$local_directory/fairlead.env" \
         FAIRLEAD_DATABASE_URL FAIRLEAD_APP_DATABASE_URL FAIRLEAD_ENGINE_DATABASE_URL FAIRLEAD_AMQP_URL \
-        FAIRLEAD_HTTP_ADDRESS FAIRLEAD_OPERATIONS_ADDRESS FAIRLEAD_TOKEN_SECRET FAIRLEAD_SECRET_KEY \
-        FAIRLEAD_ENCRYPTION_KEYS FAIRLEAD_ERASURE_JOURNAL FAIRLEAD_ORGANIZATION_ID
+        FAIRLEAD_HTTP_ADDRESS FAIRLEAD_OPERATIONS_ADDRESS FAIRLEAD_SECRET_KEY \
+        FAIRLEAD_ENCRYPTION_KEYS FAIRLEAD_ERASURE_JOURNAL FAIRLEAD_MAIL_DIRECTORY FAIRLEAD_ORGANIZATION_ID
 }
 
 # json KEY VALUE…
@@ -83,6 +83,7 @@ introduce() {
                  $FAIRLEAD_APP_DATABASE_URL
                  $FAIRLEAD_ENGINE_DATABASE_URL
   broker         $FAIRLEAD_AMQP_URL
+  letters        ${FAIRLEAD_MAIL_DIRECTORY#"$root/"}
   token          $1
 
   all of this is in .local/run.json, the environment of the program in $place/fairlead.env, its log in

@@ -1,11 +1,13 @@
 //! What every event store must do. `contract_tests!` runs it against one.
 
+mod beside;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use fairlead_application::{
     Actor, Context, IdempotencyKey, Receipt, Refusal, StepAnswer,
-    access::Scopes,
+    access::Access,
     ports::{
         Append, Appended, Clock, EventStore, IdGenerator, NewEvent, PersonalField, StoreError, StreamAppend,
         SubjectKey, System, TakenClaim,
@@ -14,6 +16,8 @@ use fairlead_application::{
 use fairlead_domain::kernel::{ErrorKind, UniqueKey};
 use serde_json::{json, value::to_raw_value};
 use uuid::Uuid;
+
+pub use self::beside::{keeps_secrets_beside_streams, lists_living_streams};
 
 /// Makes a test of each clause, against the store that the async expression makes. Its first value is kept alive.
 #[macro_export]
@@ -24,7 +28,7 @@ macro_rules! contract_tests {
             stores_all_streams_or_none, names_every_stream_in_the_way, names_every_claim_in_the_way, reserves_keys_in_a_tenant,
             tells_who_holds_a_key, releases_before_it_claims, answers_a_key_again, opens_what_is_personal,
             reads_the_erased_as_erased, records_nothing_about_the_erased,
-            records_a_command_that_changed_nothing, keeps_tenants_apart, lets_one_of_many_writers_win,
+            records_a_command_that_changed_nothing, keeps_secrets_beside_streams, lists_living_streams, keeps_tenants_apart, lets_one_of_many_writers_win,
             lets_one_of_many_duplicates_work);
     };
     (@each $make:expr; $($clause:ident),+) => {$(
@@ -40,7 +44,7 @@ type Store = Arc<dyn EventStore>;
 
 /// A caller of a fresh tenant.
 pub fn caller() -> Context {
-    Context::new(System.next().into(), Actor::new("user:tester"), Scopes::default())
+    Context::new(System.next().into(), Actor::new("user:tester"), Access::default())
 }
 
 fn keyed(cx: &Context, key: &str, fingerprint: u8) -> Context {
@@ -73,6 +77,7 @@ fn change(id: Uuid, expected: i64, events: usize) -> StreamAppend {
         released: vec![],
         claimed: vec![],
         events: (0..events).map(event).collect(),
+        secrets: vec![],
     }
 }
 
@@ -249,7 +254,7 @@ pub async fn answers_a_key_again(store: Store) {
     assert_eq!((answer.fingerprint, &answer.receipts, answer.token), ([1; 32], &receipts, token));
     let loaded = store.load(&keyed_cx, &[id]).await.unwrap();
     assert_eq!(loaded.answer, Some(answer));
-    let other_actor = Context::new(cx.tenant(), Actor::new("user:other"), Scopes::default());
+    let other_actor = Context::new(cx.tenant(), Actor::new("user:other"), Access::default());
     assert!(store.load(&keyed(&other_actor, "k", 1), &[]).await.unwrap().answer.is_none());
     assert!(store.load(&keyed(&caller(), "k", 1), &[]).await.unwrap().answer.is_none());
 }

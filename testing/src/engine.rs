@@ -96,7 +96,7 @@ impl Drop for Engine {
 /// A caller of a fresh tenant who may do everything there.
 pub fn caller() -> Authorized<Everything> {
     let mut cx = crate::contract::caller();
-    cx = Context::new(cx.tenant(), cx.actor().clone(), fairlead_application::access::Scopes::parse("*:*"));
+    cx = Context::new(cx.tenant(), cx.actor().clone(), fairlead_application::access::Access::parse("*:*"));
     cx.authorize().expect("every permission")
 }
 

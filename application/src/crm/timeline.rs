@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use fairlead_domain::{crm::Contact, ids::ContactId};
+use fairlead_domain::{crm::Contact, kernel::Aggregate};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    AppError, Context,
+    AppError, Context, Recorded,
     access::{Authorized, Reveals},
 };
 
@@ -58,17 +58,20 @@ impl Timelines {
         Self(port)
     }
 
-    /// A contact's, see [`TimelinePort::page`].
+    /// A contact's, which the caller has read, see [`TimelinePort::page`]. Empty when it is beyond the caller's reach.
     ///
     /// # Errors
     /// As there.
     pub async fn contact(
         &self,
         cx: &Authorized<impl Reveals<Contact>>,
-        id: ContactId,
+        contact: &Recorded<Contact>,
         before: Option<i64>,
         limit: u16,
     ) -> Result<Vec<TimelineEntry>, AppError> {
-        self.0.page(cx, id.into(), before, limit).await
+        if !cx.reach().covers(contact.state.belongs()) {
+            return Ok(Vec::new());
+        }
+        self.0.page(cx, contact.id, before, limit).await
     }
 }

@@ -69,14 +69,14 @@ fn place(cx: &Context, list: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Actor, access::Scopes, list::Literal};
+    use crate::{Actor, access::Access, list::Literal};
 
     fn cursors() -> Cursors {
         Cursors::new(&vec![1; 32].into())
     }
 
     fn cx(tenant: u128) -> Context {
-        Context::new(Uuid::from_u128(tenant).into(), Actor::new("a"), Scopes::default())
+        Context::new(Uuid::from_u128(tenant).into(), Actor::new("a"), Access::default())
     }
 
     fn at(name: &str) -> Position {

@@ -18,13 +18,37 @@ pub use search::{Search, Term, words};
 
 use crate::{
     AppError, Context, Recorded,
-    access::{Authorized, Reveals},
+    access::{Authorized, Extent, Reveals, begins},
 };
 
 /// An aggregate that can be listed.
 pub trait Listed: Aggregate {
     /// What its lists can be filtered and sorted by; the first one is the default order, newest first.
     const FIELDS: &'static [Field];
+    /// By what its records are found as they belong: the fields `owner` and `project`, in this order. An aggregate that
+    /// [belongs](Aggregate::BELONGS) has both; otherwise no list of it compiles.
+    const BELONGING: Option<[&'static Field; 2]> = belonging(Self::FIELDS, Self::BELONGS);
+}
+
+const fn belonging(fields: &'static [Field], belongs: bool) -> Option<[&'static Field; 2]> {
+    match (named(fields, "owner"), named(fields, "project")) {
+        (Some(owner), Some(project)) if belongs => Some([owner, project]),
+        _ => {
+            assert!(!belongs, "what belongs to somebody is listed with the fields owner and project");
+            None
+        }
+    }
+}
+
+const fn named(fields: &'static [Field], name: &str) -> Option<&'static Field> {
+    let mut n = 0;
+    while n < fields.len() {
+        if fields[n].name.len() == name.len() && begins(fields[n].name, name) {
+            return Some(&fields[n]);
+        }
+        n += 1;
+    }
+    None
 }
 
 /// Something a list can be filtered or sorted by.
@@ -153,11 +177,11 @@ pub struct Page<T> {
 /// Port: serves pages from a read model. Reached only through [`Lists`], which demands the permission.
 #[async_trait]
 pub trait ListPort<A>: Send + Sync {
-    /// One page. Waits until the read model has seen the write that the context names.
+    /// One page of what is within. Waits until the read model has seen the write that the context names.
     ///
     /// # Errors
     /// [`AppError::NotYetVisible`], [`AppError::Unavailable`], [`AppError::Internal`].
-    async fn page(&self, cx: &Context, query: &ListQuery) -> Result<Page<Recorded<A>>, AppError>;
+    async fn page(&self, cx: &Context, within: Extent<'_>, query: &ListQuery) -> Result<Page<Recorded<A>>, AppError>;
 }
 
 /// The lists of an aggregate, for those who may read it.
@@ -169,7 +193,7 @@ impl<A: Aggregate> Lists<A> {
         Self(port)
     }
 
-    /// One page.
+    /// One page of what the caller reaches.
     ///
     /// # Errors
     /// As [`ListPort::page`].
@@ -178,6 +202,9 @@ impl<A: Aggregate> Lists<A> {
         cx: &Authorized<impl Reveals<A>>,
         query: &ListQuery,
     ) -> Result<Page<Recorded<A>>, AppError> {
-        self.0.page(cx, query).await
+        match cx.reach().extent(A::BELONGS) {
+            Extent::Nothing => Ok(Page { rows: Vec::new(), next: None }),
+            within => self.0.page(cx, within, query).await,
+        }
     }
 }

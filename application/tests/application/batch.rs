@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fairlead_application::{
     Actor, App, AppError, Context, Expected, IdempotencyKey, Step, StepAnswer,
-    access::{Authorized, Scopes, System as Everything},
+    access::{Access, Authorized, System as Everything},
     batch::{BatchError, BatchOutcome, Mode},
     memory::MemoryStore,
     ports::{EventStore, System},
@@ -23,7 +23,7 @@ fn world() -> (App, Arc<MemoryStore>) {
 }
 
 fn caller(key: Option<&str>) -> Authorized<Everything> {
-    let mut cx = Context::new(Uuid::from_u128(1).into(), Actor::new("a"), Scopes::parse("*:*"));
+    let mut cx = Context::new(Uuid::from_u128(1).into(), Actor::new("a"), Access::parse("*:*"));
     cx.idempotency = key.map(|key| IdempotencyKey { key: key.to_owned(), fingerprint: [key.len() as u8; 32] });
     cx.authorize().unwrap()
 }

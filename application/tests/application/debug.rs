@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use fairlead_application::{
     envelope::SequencedEvent,
     list::{Filter, Listed, Literal, Position},
-    ports::{Append, NewEvent, StoredEvent, StoredStream, StreamAppend, SubjectKey},
+    ports::{Append, NewEvent, NewSecret, StoredEvent, StoredStream, StreamAppend, SubjectKey},
 };
 use fairlead_domain::{crm::Contact, kernel::UniqueKey};
 use serde_json::{json, value::to_raw_value};
@@ -68,6 +68,7 @@ fn an_append_hides_states_events_and_keys() {
         released: key(),
         claimed: key(),
         events: vec![happened],
+        secrets: vec![NewSecret { name: "password", value: Some(b"secret".to_vec().into()) }],
     };
     let append = Append {
         occurred_at: fairlead_application::ports::Clock::now(&Noon),

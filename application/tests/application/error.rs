@@ -21,6 +21,7 @@ fn every_error_has_a_stable_code_and_a_class() {
         (AppError::SubjectErased, ErrorKind::Conflict, "subject.erased"),
         (AppError::Contended, ErrorKind::Conflict, "version.contended"),
         (AppError::Forbidden { permission: "contacts:read" }, ErrorKind::Forbidden, "access.forbidden"),
+        (AppError::OutOfReach, ErrorKind::Forbidden, "access.out_of_reach"),
         (AppError::HeldBack, ErrorKind::TooMany, "organization.backlog"),
         (AppError::KeyReused, ErrorKind::Invalid, "idempotency.key_reused"),
         (AppError::KeyInProgress, ErrorKind::Conflict, "idempotency.in_progress"),

@@ -3,7 +3,7 @@
 use chrono::{TimeZone, Utc};
 use fairlead_application::{
     Actor, AppError, Context, Expected, TraceParent,
-    access::{Scopes, System as Everything},
+    access::{Access, System as Everything},
     crm::{ContactsRead, ContactsWrite},
     ports::EventStore,
 };
@@ -49,7 +49,7 @@ async fn each_event_of_a_decision_counts() {
 #[tokio::test]
 async fn an_event_tells_who_did_it_when_and_in_the_course_of_what() {
     let stage = Stage::new();
-    let mut cx = Context::new(id(1), Actor::new("user:ana"), Scopes::parse("*:*"));
+    let mut cx = Context::new(id(1), Actor::new("user:ana"), Access::parse("*:*"));
     cx.correlation_id = Some(id(7));
     cx.causation_id = Some(id(8));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -144,7 +144,7 @@ async fn a_key_used_for_another_request_is_refused() {
 async fn a_key_is_the_callers_own() {
     let stage = Stage::new();
     stage.app.execute::<Plain>(&keyed(1, "k", 1), id(1), Expected::New, NoteCommand::Open("a")).await.unwrap();
-    let mut other = Context::new(id(1), Actor::new("user:other"), Scopes::parse("*:*"));
+    let mut other = Context::new(id(1), Actor::new("user:other"), Access::parse("*:*"));
     other.idempotency.clone_from(&keyed(1, "k", 1).idempotency);
     for cx in [authorized(other), keyed(2, "k", 1)] {
         let outcome = stage.app.execute::<Plain>(&cx, id(2), Expected::New, NoteCommand::Open("a")).await.unwrap();
@@ -199,7 +199,7 @@ async fn fresh_ids_come_from_their_port() {
 
 #[test]
 fn a_permission_must_be_granted_and_is_named_when_it_is_not() {
-    let cx = |scopes| Context::new(id(1), Actor::new("user:ana"), Scopes::parse(scopes));
+    let cx = |scopes| Context::new(id(1), Actor::new("user:ana"), Access::parse(scopes));
     assert!(cx("contacts:read").authorize::<ContactsRead>().is_ok());
     let refused = cx("contacts:read").authorize::<ContactsWrite>().unwrap_err();
     assert!(matches!(refused, AppError::Forbidden { permission: "contacts:write" }), "{refused:?}");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use fairlead_application::{
     AppError, Context, Recorded,
-    access::Scopes,
+    access::{Access, Extent},
     crm::ContactsRead,
     list::{Filter, ListPort, ListQuery, Listed, Lists, Page, Sort},
     registry::AGGREGATES,
@@ -36,7 +36,7 @@ fn row() -> Recorded<Contact> {
 
 #[async_trait]
 impl ListPort<Contact> for OneRow {
-    async fn page(&self, cx: &Context, query: &ListQuery) -> Result<Page<Recorded<Contact>>, AppError> {
+    async fn page(&self, cx: &Context, _: Extent<'_>, query: &ListQuery) -> Result<Page<Recorded<Contact>>, AppError> {
         self.0.lock().unwrap().push((cx.tenant(), query.clone()));
         Ok(Page { rows: vec![row()], next: None })
     }
@@ -48,7 +48,7 @@ async fn a_page_is_asked_of_the_port_in_the_callers_tenant() {
     let lists = Lists::new(port.clone());
     let sort = Sort::parse("-created", Contact::FIELDS).unwrap();
     let query = ListQuery { filter: Filter::default(), search: None, sort, limit: 10, after: None };
-    let cx = Context::new(id(1), fairlead_application::Actor::new("user:ana"), Scopes::parse("contacts:read"));
+    let cx = Context::new(id(1), fairlead_application::Actor::new("user:ana"), Access::parse("contacts:read"));
     let page = lists.page(&cx.authorize::<ContactsRead>().unwrap(), &query).await.unwrap();
     assert_eq!(page, Page { rows: vec![row()], next: None });
     assert_eq!(*port.0.lock().unwrap(), [(id(1), query)]);

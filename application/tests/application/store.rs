@@ -13,9 +13,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
 use fairlead_application::{
     Actor, App, AppError, Context, Expected, IdempotencyKey, Outcome,
-    access::{Authorized, Scopes, System as Everything},
+    access::{Access, Authorized, System as Everything},
     memory::MemoryStore,
-    ports::{Append, Appended, Clock, EventStore, IdGenerator, Loaded, StoreError, StoredEvent},
+    ports::{
+        Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError, StoredEvent,
+        StoredStream,
+    },
 };
 use fairlead_domain::kernel::Aggregate;
 use fairlead_domain::kernel::UniqueKey;
@@ -62,6 +65,14 @@ impl EventStore for Counting {
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
         self.histories.fetch_add(1, Ordering::Relaxed);
         self.memory.events(cx, stream).await
+    }
+
+    async fn secrets(&self, cx: &Context, stream: Uuid) -> Result<Secrets, StoreError> {
+        self.memory.secrets(cx, stream).await
+    }
+
+    async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
+        self.memory.register(cx, query).await
     }
 }
 
@@ -127,7 +138,7 @@ pub(crate) fn id<Id: From<Uuid>>(n: u128) -> Id {
 
 /// A caller of the tenant `n` who may do everything.
 pub(crate) fn caller(tenant: u128) -> Authorized<Everything> {
-    authorized(Context::new(id(tenant), Actor::new("user:tester"), Scopes::parse("*:*")))
+    authorized(Context::new(id(tenant), Actor::new("user:tester"), Access::parse("*:*")))
 }
 
 /// The same, with an idempotency key and the fingerprint of the request.

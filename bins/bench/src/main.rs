@@ -15,12 +15,13 @@ mod program;
 mod projection;
 mod rebuild;
 mod relay;
+mod token;
 
 use std::{env, fs, path::Path};
 
 use fairlead_testing::database::TestDatabase;
 
-use crate::{append::Append, figure::Figure, http::Http, projection::Projecting, relay::Relaying};
+use crate::{append::Append, figure::Figure, http::Http, projection::Projecting, relay::Relaying, token::Checking};
 
 /// How many work at once.
 const WRITERS: usize = 16;
@@ -67,6 +68,15 @@ async fn main() {
         let (rebuilt, copied) = rebuild::measure().await;
         figure.values.push(rebuilt);
         figure.limits.push(copied);
+        figures.push(figure);
+    }
+    if chosen.any("token_check") {
+        println!("token_check: a token, and a permission");
+        let checking = Checking::prepare().await;
+        let mut figure = Figure::bounded("token_check", "µs", checking.microseconds().await, 10.0);
+        for _ in 1..ROUNDS {
+            figure.values.push(checking.microseconds().await);
+        }
         figures.push(figure);
     }
     figures.retain(|figure| chosen.has(figure.name));

@@ -40,11 +40,11 @@ impl Installation {
             ("FAIRLEAD_ENGINE_DATABASE_URL", database.engine_url()),
             ("FAIRLEAD_AMQP_URL", broker.url()),
             ("FAIRLEAD_HTTP_ADDRESS", address.clone()),
-            ("FAIRLEAD_TOKEN_SECRET", "t".repeat(32)),
             ("FAIRLEAD_SECRET_KEY", "s".repeat(32)),
             ("FAIRLEAD_ENCRYPTION_KEYS", ENCRYPTION_KEYS.to_owned()),
             // Nobody is erased here, so there will be none.
             ("FAIRLEAD_ERASURE_JOURNAL", env::temp_dir().join("fairlead-bench-erasures.jsonl").display().to_string()),
+            ("FAIRLEAD_MAIL_DIRECTORY", env::temp_dir().join("fairlead-bench-mail").display().to_string()),
             ("FAIRLEAD_ORGANIZATION_ID", Uuid::from_u128(1).to_string()),
             ("FAIRLEAD_RATE_LIMIT_PER_ORGANIZATION", "1000000".to_owned()),
             ("FAIRLEAD_RATE_LIMIT_PER_KEY", "1000000".to_owned()),

@@ -41,6 +41,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Keys,
     },
+    /// Look after the keys with which tokens are signed.
+    SigningKeys {
+        #[command(subcommand)]
+        action: SigningKeys,
+    },
     /// Look after erasures.
     Erasures {
         #[command(subcommand)]
@@ -63,7 +68,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "UUID")]
         organization: Option<Uuid>,
     },
-    /// Sign a token with the configured key and print it.
+    /// Sign a token with the installation's key and print it.
     Token(Token),
     /// Print the OpenAPI document.
     #[command(hide = true)]
@@ -101,12 +106,31 @@ pub(crate) enum Keys {
     /// Give every organization a new key, and wrap the keys of its people with it; events are not touched, and commands go on.
     /// Called again after a failure, it finishes what was begun.
     Rotate {
-        /// Wrap the keys of organizations with the first of encryption_keys instead, so that the others can be taken out.
+        /// Wrap the keys of organizations, and those that sign tokens, with the first of encryption_keys instead, so that the
+        /// others can be taken out.
         #[arg(long)]
         installation: bool,
     },
     /// Count the keys, and tell which of encryption_keys are in use.
     Status,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SigningKeys {
+    /// List the keys, and what each is for at present.
+    List,
+    /// Make a new key. It is published at once and signs ten minutes later, when others have heard of it; what older ones have
+    /// signed stays valid. Workers do so by themselves.
+    Rotate {
+        /// Let it sign at once. Those who verify tokens must ask for a key that they don't know.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Accept nothing any more that a key has signed: it became known to somebody. A new one takes its place at once.
+    Revoke {
+        /// The key.
+        id: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -205,8 +229,8 @@ pub(crate) struct Token {
     /// The organization; by default the configured one.
     #[arg(long, value_name = "UUID")]
     pub(crate) organization: Option<Uuid>,
-    /// Who acts.
-    #[arg(long, default_value = "user:owner")]
+    /// Who acts. Not user:…, api_key:…, policy:… or consumer:…, which are others.
+    #[arg(long, default_value = "owner")]
     pub(crate) subject: String,
     /// What is granted, separated by blanks.
     #[arg(long, default_value = "*:*")]

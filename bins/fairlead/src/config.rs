@@ -1,23 +1,29 @@
 //! Settings: from the environment (`FAIRLEAD_…`), then from `fairlead.toml`, then defaults.
 
+mod defaults;
+mod forms;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
+use fairlead_application::identity::tokens::Algorithm;
 use fairlead_domain::values::Tag;
-use fairlead_http::Rate;
+use fairlead_http::{Rate, TrustedProxies};
 use fairlead_postgres::InstallationKeys;
 use fairlead_telemetry::LogFormat;
+use fairlead_tokens::TrustedIssuer;
 use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
 };
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, de::Error};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use serde::Deserialize;
 use uuid::Uuid;
+
+use self::forms::{keys, list, parsed, parsed_if_given, proxies, tables, tag};
 
 /// Every setting. `fairlead.example.toml` explains each.
 #[derive(Debug, Deserialize)]
@@ -28,7 +34,6 @@ pub(crate) struct Config {
     engine_database_url: Option<SecretString>,
     amqp_url: Option<SecretString>,
     organization_id: Option<Uuid>,
-    token_secret: Option<SecretString>,
     secret_key: Option<SecretString>,
     #[serde(default, deserialize_with = "keys")]
     encryption_keys: Option<InstallationKeys>,
@@ -51,8 +56,16 @@ pub(crate) struct Config {
     pub(crate) token_issuer: String,
     #[serde(default = "defaults::audience")]
     pub(crate) token_audience: String,
+    #[serde(default, deserialize_with = "parsed")]
+    pub(crate) token_algorithm: Algorithm,
+    #[serde(default = "defaults::signing_key_days", deserialize_with = "parsed")]
+    pub(crate) signing_key_days: u16,
+    #[serde(default, deserialize_with = "tables")]
+    pub(crate) trusted_issuers: Vec<TrustedIssuer>,
     #[serde(default, deserialize_with = "list")]
     pub(crate) cors_origins: Vec<String>,
+    #[serde(default, deserialize_with = "proxies")]
+    pub(crate) trusted_proxies: TrustedProxies,
     #[serde(default = "defaults::max_body_bytes", deserialize_with = "parsed")]
     pub(crate) max_body_bytes: usize,
     #[serde(default = "defaults::database_connections", deserialize_with = "parsed")]
@@ -61,6 +74,10 @@ pub(crate) struct Config {
     pub(crate) rate_limit_per_organization: Rate,
     #[serde(default = "defaults::rate_limit_per_key", deserialize_with = "parsed")]
     pub(crate) rate_limit_per_key: Rate,
+    #[serde(default = "defaults::sign_in_tries", deserialize_with = "parsed")]
+    pub(crate) sign_in_tries: u32,
+    #[serde(default, deserialize_with = "parsed")]
+    pub(crate) open_registration: bool,
     #[serde(default = "defaults::backlog_per_organization", deserialize_with = "parsed")]
     pub(crate) backlog_per_organization: u64,
     #[serde(default = "defaults::event_streams", deserialize_with = "parsed")]
@@ -71,6 +88,11 @@ pub(crate) struct Config {
     pub(crate) partitions: u8,
     #[serde(default, deserialize_with = "tag")]
     pub(crate) new_contact_tag: Option<Tag>,
+    pub(crate) app_url: Option<String>,
+    pub(crate) smtp_url: Option<SecretString>,
+    mail_from: Option<String>,
+    #[serde(default = "defaults::mail_directory")]
+    pub(crate) mail_directory: PathBuf,
     #[serde(default = "defaults::idempotency_days", deserialize_with = "parsed")]
     pub(crate) idempotency_days: u16,
     #[serde(default = "defaults::shutdown_seconds", deserialize_with = "parsed")]
@@ -79,73 +101,6 @@ pub(crate) struct Config {
     pub(crate) log_filter: String,
     #[serde(default)]
     pub(crate) log_format: LogFormat,
-}
-
-mod defaults {
-    use std::{
-        net::{Ipv4Addr, SocketAddr},
-        path::PathBuf,
-    };
-
-    use fairlead_http::Rate;
-
-    pub(super) fn http_address() -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, 8080).into()
-    }
-    pub(super) fn sequencing_limit_seconds() -> u32 {
-        10
-    }
-    pub(super) fn handling_limit_seconds() -> u32 {
-        60
-    }
-    pub(super) fn service_name() -> String {
-        "fairlead".to_owned()
-    }
-    pub(super) fn trace_ratio() -> f64 {
-        1.0
-    }
-    pub(super) fn erasure_journal() -> PathBuf {
-        "erasures.jsonl".into()
-    }
-    pub(super) fn issuer() -> String {
-        "fairlead".to_owned()
-    }
-    pub(super) fn audience() -> String {
-        "fairlead".to_owned()
-    }
-    pub(super) fn max_body_bytes() -> usize {
-        1024 * 1024
-    }
-    pub(super) fn database_connections() -> usize {
-        16
-    }
-    pub(super) fn rate_limit_per_organization() -> Rate {
-        Rate { per_second: 20_000, burst: 20_000 }
-    }
-    pub(super) fn rate_limit_per_key() -> Rate {
-        Rate { per_second: 10_000, burst: 10_000 }
-    }
-    pub(super) fn backlog_per_organization() -> u64 {
-        100_000
-    }
-    pub(super) fn event_streams() -> usize {
-        10_000
-    }
-    pub(super) fn event_streams_per_organization() -> usize {
-        1_000
-    }
-    pub(super) fn partitions() -> u8 {
-        4
-    }
-    pub(super) fn idempotency_days() -> u16 {
-        7
-    }
-    pub(super) fn shutdown_seconds() -> u16 {
-        30
-    }
-    pub(super) fn log_filter() -> String {
-        "info,sqlx=warn,actix_server=warn,sea_orm_migration=warn,actix_http=off,lapin=off".to_owned()
-    }
 }
 
 /// A setting is wrong or missing. Says which, and never its value.
@@ -212,10 +167,12 @@ impl Config {
     }
 
     fn check(self) -> Result<Self, ConfigError> {
-        for (key, secret) in [("token_secret", &self.token_secret), ("secret_key", &self.secret_key)] {
-            if secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < 32) {
-                return Err(ConfigError::Useless { key, problem: "it must have 32 characters at least" });
-            }
+        if self.secret_key.as_ref().is_some_and(|secret| secret.expose_secret().len() < 32) {
+            let problem = "it must have 32 characters at least";
+            return Err(ConfigError::Useless { key: "secret_key", problem });
+        }
+        if self.signing_key_days == 0 {
+            return Err(ConfigError::Useless { key: "signing_key_days", problem: "it must be 1 at least" });
         }
         if self.database_connections == 0 {
             return Err(ConfigError::Useless { key: "database_connections", problem: "it must be 1 at least" });
@@ -252,19 +209,25 @@ impl Config {
         required("amqp_url", self.amqp_url.as_ref())
     }
 
+    /// Who sends letters. A server wants to know; files don't.
+    pub(crate) fn mail_from(&self) -> Result<&str, ConfigError> {
+        let anybody = self.smtp_url.is_none().then_some("Fairlead <no-reply@localhost>");
+        required("mail_from", self.mail_from.as_deref().or(anybody))
+    }
+
     /// The organization of tokens that `fairlead token` signs.
     pub(crate) fn organization_id(&self) -> Result<Uuid, ConfigError> {
         required("organization_id", self.organization_id)
     }
 
-    /// The key that signs tokens.
-    pub(crate) fn token_secret(&self) -> Result<&SecretString, ConfigError> {
-        required("token_secret", self.token_secret.as_ref())
-    }
-
     /// The keys that wrap the keys of organizations.
     pub(crate) fn encryption_keys(&self) -> Result<InstallationKeys, ConfigError> {
         required("encryption_keys", self.encryption_keys.clone())
+    }
+
+    /// The installation's secret, as bytes.
+    pub(crate) fn secret(&self) -> Result<SecretSlice<u8>, ConfigError> {
+        Ok(SecretSlice::from(self.secret_key()?.expose_secret().as_bytes().to_vec()))
     }
 
     /// The installation's secret.
@@ -296,52 +259,6 @@ fn discreet(kind: &figment::error::Kind) -> String {
     }
 }
 
-/// A number or an address: as such, or as text, which is how the environment brings it.
-fn parsed<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<T, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Number(u64),
-        Fraction(f64),
-        Text(String),
-    }
-    let text = match Form::deserialize(deserializer) {
-        Ok(Form::Number(number)) => number.to_string(),
-        Ok(Form::Fraction(number)) => number.to_string(),
-        Ok(Form::Text(text)) => text,
-        Err(_) => return Err(D::Error::custom("expected a number or a text")),
-    };
-    text.trim().parse().map_err(|_| D::Error::custom("it can't be read or is out of range"))
-}
-
-/// The same where it may be missing.
-fn parsed_if_given<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
-    parsed(deserializer).map(Some)
-}
-
-/// Several values: an array, or text with commas between them.
-fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Array(Vec<String>),
-        Text(String),
-    }
-    Ok(match Form::deserialize(deserializer)? {
-        Form::Array(values) => values,
-        Form::Text(text) => text.split(',').map(|value| value.trim().to_owned()).filter(|v| !v.is_empty()).collect(),
-    })
-}
-
-/// Named keys, as an array or with commas between them.
-fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<InstallationKeys>, D::Error> {
-    list(deserializer)?.join(",").parse().map(Some).map_err(D::Error::custom)
-}
-
-fn tag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tag>, D::Error> {
-    Tag::new(&String::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,12 +272,16 @@ mod tests {
     fn what_is_wrong_is_named_and_never_shown() {
         let digits = "1".repeat(64);
         let config =
-            read(&[("FAIRLEAD_TOKEN_SECRET", &digits), ("FAIRLEAD_CORS_ORIGINS", "https://a.example, ")]).unwrap();
-        assert_eq!(config.token_secret().unwrap().expose_secret(), digits);
+            read(&[("FAIRLEAD_SECRET_KEY", &digits), ("FAIRLEAD_CORS_ORIGINS", "https://a.example, ")]).unwrap();
+        assert_eq!(config.secret_key().unwrap().expose_secret(), digits);
         assert_eq!(config.cors_origins, ["https://a.example"]);
         assert_eq!(config.amqp_url().unwrap_err().to_string().split(' ').next(), Some("amqp_url"));
         for (name, value, key) in [
-            ("FAIRLEAD_TOKEN_SECRET", "hunter2", "token_secret"),
+            ("FAIRLEAD_SECRET_KEY", "hunter2", "secret_key"),
+            ("FAIRLEAD_TOKEN_ALGORITHM", "hunter2", "FAIRLEAD_TOKEN_ALGORITHM"),
+            ("FAIRLEAD_SIGNING_KEY_DAYS", "0", "signing_key_days"),
+            ("FAIRLEAD_TRUSTED_ISSUERS", r#"[{ "issuer": "hunter2" }]"#, "FAIRLEAD_TRUSTED_ISSUERS"),
+            ("FAIRLEAD_TRUSTED_ISSUERS", "hunter2", "FAIRLEAD_TRUSTED_ISSUERS"),
             ("FAIRLEAD_HTTP_ADDRESS", "hunter2", "FAIRLEAD_HTTP_ADDRESS"),
             ("FAIRLEAD_DATABASE_CONNECTIONS", "hunter2", "FAIRLEAD_DATABASE_CONNECTIONS"),
             ("FAIRLEAD_DATABASE_CONNECTIONS", "0", "database_connections"),
@@ -372,6 +293,7 @@ mod tests {
             ("FAIRLEAD_TRACE_RATIO", "NaN", "trace_ratio"),
             ("FAIRLEAD_ENCRYPTION_KEYS", "hunter2", "FAIRLEAD_ENCRYPTION_KEYS"),
             ("FAIRLEAD_NEW_CONTACT_TAG", "no tag: hunter2", "FAIRLEAD_NEW_CONTACT_TAG"),
+            ("FAIRLEAD_TRUSTED_PROXIES", "10.0.0.0/8, hunter2", "FAIRLEAD_TRUSTED_PROXIES"),
             ("FAIRLEAD_TYPO", "hunter2", "FAIRLEAD_TYPO"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();

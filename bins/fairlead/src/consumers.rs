@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 /// Where the migrations put the kit's tables.
 const SCHEMA: &str = "engine";
+/// Consumers that workers run: known before they have handled anything.
+const OWN: [&str; 1] = [fairlead_mail::CONSUMER];
 
 /// Consumers whose tables are in the schema of the engine.
 pub(crate) struct OwnConsumers {
@@ -46,7 +48,8 @@ impl ConsumerAdministration for OwnConsumers {
 
     async fn consumer(&self, name: &str) -> Result<ConsumerStatus, AdministrationError> {
         let counts = self.consumers.counts_of(name).await.map_err(unavailable)?;
-        counts.map(status).ok_or_else(|| AdministrationError::UnknownConsumer(name.to_owned()))
+        let own = || OWN.contains(&name).then(|| ConsumerStatus { name: name.to_owned(), held: 0, dead: 0 });
+        counts.map(status).or_else(own).ok_or_else(|| AdministrationError::UnknownConsumer(name.to_owned()))
     }
 
     async fn held(&self, name: &str, query: &HeldQuery) -> Result<Vec<HeldDetail>, AdministrationError> {

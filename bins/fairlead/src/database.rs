@@ -14,10 +14,10 @@ use crate::{
     documents::say,
 };
 
-/// The database for requests, not connected yet.
-pub(crate) fn app(config: &Config) -> Result<Databases, Failure> {
+/// The database for requests, with up to that many pooled connections of each kind, not connected yet.
+pub(crate) fn app(config: &Config, connections: usize) -> Result<Databases, Failure> {
     let url = config.app_database_url()?.expose_secret();
-    let databases = app_databases(url, config.database_connections);
+    let databases = app_databases(url, connections);
     Ok(databases.map_err(|error| format!("app_database_url: {error}"))?.with_keys(config.encryption_keys()?))
 }
 

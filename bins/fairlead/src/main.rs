@@ -6,7 +6,9 @@ mod consumers;
 mod database;
 mod documents;
 mod events;
+mod mail;
 mod operations;
+mod people;
 mod privacy;
 mod replay;
 mod serve;
@@ -84,7 +86,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Events { action } => events::run(&config, action).await,
         Command::Subscriptions { action } => subscriptions::run(&config, action).await,
         Command::Verify { organization } => verify::run(&config, organization).await,
-        Command::Token(grant) => token::print(&config, grant),
+        Command::SigningKeys { action } => token::keys(&config, action).await,
+        Command::Token(grant) => token::print(&config, grant).await,
         // Served above.
         Command::Api | Command::Worker | Command::Dev | Command::Openapi | Command::HelpMarkdown => Ok(()),
     }

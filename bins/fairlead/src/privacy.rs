@@ -7,9 +7,7 @@ use fairlead_domain::{
     for_each_aggregate,
     kernel::{Aggregate, ErrorKind},
 };
-use fairlead_postgres::{
-    Erasure, Nudge, PostgresStore, key_status, read_erasures, rewrap_tenant_keys, rotate_tenant_keys,
-};
+use fairlead_postgres::{Erasure, Nudge, PostgresStore, key_status, read_erasures, rewrap_keys, rotate_tenant_keys};
 
 use crate::{
     Failure,
@@ -24,10 +22,8 @@ pub(crate) async fn keys(config: &Config, action: Keys) -> Result<(), Failure> {
     let databases = database::checked_engine(config).await?;
     match action {
         Keys::Rotate { installation: true } => {
-            let rewrapped = rewrap_tenant_keys(&databases).await?;
-            say(&format!(
-                "{rewrapped} keys of organizations are wrapped anew; encryption_keys needs its first key only"
-            ))
+            let rewrapped = rewrap_keys(&databases).await?;
+            say(&format!("{rewrapped} keys are wrapped anew; encryption_keys needs its first key only"))
         }
         Keys::Rotate { installation: false } => {
             let done = rotate_tenant_keys(&databases).await?;
@@ -39,7 +35,7 @@ pub(crate) async fn keys(config: &Config, action: Keys) -> Result<(), Failure> {
         Keys::Status => {
             let status = key_status(&databases).await?;
             for (name, count) in status.installation {
-                say(&format!("installation key {name}: wraps {count} keys of organizations"))?;
+                say(&format!("installation key {name}: wraps {count} keys of organizations and for signing"))?;
             }
             let (round, finished) = status.round;
             say(&format!("rotation {round}: {}", if finished { "finished" } else { "not finished; rotate again" }))?;
@@ -60,7 +56,7 @@ pub(crate) async fn erasures(config: &Config, action: Erasures) -> Result<(), Fa
     let Erasures::Reapply { journal } = action;
     let path = journal.unwrap_or_else(|| config.erasure_journal.clone());
     let (erasures, unreadable) = read_erasures(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let databases = database::app(config)?;
+    let databases = database::app(config, config.database_connections)?;
     databases.check().await.map_err(|error| format!("app_database_url: {error}"))?;
     // The workers, when they start, look by themselves.
     let store = PostgresStore::new(databases, Arc::new(Nudge::default()));

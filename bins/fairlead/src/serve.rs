@@ -3,7 +3,6 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use fairlead_application::{
-    App,
     administration::Operators,
     backlog::Backlogs,
     crm::{TagNewContacts, Timelines},
@@ -17,13 +16,14 @@ use fairlead_application::{
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
     BacklogKeeper, ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance, Nudge,
-    Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresStore, PostgresSubscriptions,
-    PostgresTail, Projections, ReadModel, Sequencer, Wakeups,
+    Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions, PostgresTail,
+    Projections, ReadModel, Sequencer, Wakeups,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
+use fairlead_tokens::KeyRing;
 use futures::future::BoxFuture;
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::ExposeSecret;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -32,7 +32,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::{Failure, causes, config::Config, consumers::OwnConsumers, database, operations::Port, token};
+use crate::{
+    Failure, causes, config::Config, consumers::OwnConsumers, database, mail::mail, operations::Port, people::People,
+    token,
+};
 
 /// What a process does.
 #[derive(Debug, Clone, Copy)]
@@ -65,25 +68,40 @@ pub(crate) async fn run(config: &Config, roles: Roles, meters: Option<Meters>) -
     // The API too follows the log above the policies, for those who listen to events.
     let engine = database::engine(config, 5)?;
     let mut databases = vec![("engine_database_url", engine.clone())];
+    let ring = token::ring(config, engine.clone());
     let (listener, wakeups) = Listener::new(engine.clone());
     parts.push(Part::new("listener", |stop| listener.run(stop)));
+    // Of the databases that are used beside, nothing is measured.
+    let mut beside = Vec::new();
     if roles.worker {
         health.of_worker(config, &engine)?;
-        parts.extend(worker(config, engine.clone(), wakeups.clone())?);
+        let mail = mail(config)?;
+        beside.push(("app_database_url", mail.databases));
+        parts.push(mail.part);
+        parts.extend(worker(config, engine.clone(), wakeups.clone(), mail.declared)?);
+        let rotation = token::rotation(config, ring.clone());
+        parts.push(Part::new("rotation of signing keys", |stop| rotation.run(stop)));
     }
     if roles.api {
-        let app = database::app(config)?;
+        let app = database::app(config, config.database_connections)?;
         let nudge = Arc::new(Nudge::default());
         health.of_api(config, &app, &nudge)?;
         let backlogs = Arc::new(Backlogs::new(config.backlog_per_organization));
         let keeper = BacklogKeeper::new(engine.clone(), RELAY, backlogs.clone());
         parts.push(Part::new("keeper of backlogs", |stop| keeper.run(stop)));
+        let people = People::new(config, &app, &nudge, backlogs, ring.clone())?;
+        parts.extend(people.parts(engine.clone(), wakeups.clone()));
         let tail = PostgresTail::new(engine, wakeups);
-        parts.extend(api(config, app.clone(), nudge, backlogs, tail, health.checks.clone())?);
+        parts.extend(api(config, app.clone(), nudge, people, tail, ring.clone(), health.checks.clone())?);
+        let ring = ring.clone();
+        parts.push(Part::new("signing keys", |stop| ring.run(stop)));
         databases.insert(0, ("app_database_url", app));
     }
-    for (key, databases) in &databases {
+    for (key, databases) in databases.iter().chain(&beside) {
         databases.check().await.map_err(|error| format!("{key}: {error}"))?;
+    }
+    if roles.api {
+        ring.prepare().await?;
     }
     let port = match (config.operations_address, meters) {
         (Some(address), Some(meters)) => {
@@ -171,11 +189,22 @@ fn limits(config: &Config) -> Limits {
     Limits { sequencing: seconds(config.sequencing_limit_seconds), handling: seconds(config.handling_limit_seconds) }
 }
 
-fn worker(config: &Config, databases: Databases, wakeups: Wakeups) -> Result<Vec<Part>, Failure> {
+fn worker(
+    config: &Config,
+    databases: Databases,
+    wakeups: Wakeups,
+    queues: BoxFuture<'static, ()>,
+) -> Result<Vec<Part>, Failure> {
     let (subscriptions, keeper) =
         PostgresSubscriptions::new(databases.clone(), wakeups.clone(), config.partitions.into());
     let sequencer = Sequencer::new(databases.clone(), wakeups);
     let relay = Relay::new(Arc::new(subscriptions.clone()), amqp_url(config)?);
+    // What it published before our own consumers have their queues would never come to them.
+    let relay = |stop: CancellationToken| async move {
+        if stop.run_until_cancelled(queues).await.is_some() {
+            relay.run(stop).await;
+        }
+    };
     let journal = ErasureJournal::new(subscriptions.clone(), &config.erasure_journal);
     let projections = Projections::new(subscriptions.clone());
     let nudge = Arc::new(Nudge::default());
@@ -185,7 +214,7 @@ fn worker(config: &Config, databases: Databases, wakeups: Wakeups) -> Result<Vec
     Ok(vec![
         Part::new("keeper of subscriptions", |stop| keeper.run(stop)),
         Part::new("sequencer", |stop| sequencer.run(stop)),
-        Part::new("relay", |stop| relay.run(stop)),
+        Part::new("relay", relay),
         Part::new("projections", |stop| projections.run(stop)),
         Part::new("policies", |stop| policies.run(stop)),
         Part::new("nudger of policies", |stop| nudger.run(stop)),
@@ -203,37 +232,41 @@ fn api(
     config: &Config,
     databases: Databases,
     nudge: Arc<Nudge>,
-    backlogs: Arc<Backlogs>,
+    people: People,
     tail: PostgresTail,
+    ring: Arc<KeyRing>,
     health: Vec<Arc<dyn HealthCheck>>,
 ) -> Result<Vec<Part>, Failure> {
-    let store = Arc::new(PostgresStore::new(databases.clone(), nudge.clone()));
     let limits =
         LiveLimits { streams: config.event_streams, streams_per_organization: config.event_streams_per_organization };
     let (live, reader) = Live::new(Box::new(tail), limits);
     let parts = Parts {
-        app: App::new(store.clone(), Arc::new(System), Arc::new(System)).holding_back(backlogs),
+        app: people.app,
         contacts: Lists::new(Arc::new(ReadModel::<ContactList>::new(databases.clone()))),
-        history: History::new(store),
+        history: History::new(people.store),
         live,
         timelines: Timelines::new(Arc::new(ContactTimeline::new(databases.clone()))),
+        identity: people.identity,
+        principals: people.principals,
         operators: operators(config)?,
+        credentials: Arc::new(token::verifier(config, ring.clone())?),
+        keys: ring,
         health,
         clock: Arc::new(System),
     };
     let settings = Settings {
         bind: config.http_address,
         cors_origins: config.cors_origins.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
         max_body_bytes: config.max_body_bytes,
-        token: token::settings(config)?,
         rate_per_organization: config.rate_limit_per_organization,
         rate_per_key: config.rate_limit_per_key,
-        secret: SecretSlice::from(config.secret_key()?.expose_secret().as_bytes().to_vec()),
+        tries_per_address: config.sign_in_tries,
+        secret: config.secret()?,
         shutdown_timeout: Duration::from_secs(config.shutdown_seconds.into()),
     };
     let (server, address) = server(settings, parts).map_err(|error| match error {
         ServerError::Bind { .. } => Failure::from(format!("http_address: {}", causes(&error))),
-        ServerError::WeakKey(_) => format!("token_secret: {error}").into(),
         ServerError::BadOrigin(_) => format!("cors_origins: {error}").into(),
     })?;
     let nudger = Nudger::new(databases, nudge);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     ids::{ContactId, ProjectId, UserId},
-    kernel::{Aggregate, DomainError, ErrorKind, Patch, Personal, UniqueKey},
+    kernel::{Aggregate, Belonging, DomainError, ErrorKind, Patch, Personal, UniqueKey},
     values::{Address, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
 };
 
@@ -202,6 +202,7 @@ impl Aggregate for Contact {
     const CONTEXT: &'static str = "crm";
     const TYPE: &'static str = "contact";
     const PLURAL: &'static str = "contacts";
+    const BELONGS: bool = true;
     type Id = ContactId;
     type Command = ContactCommand;
     type Event = ContactEvent;
@@ -268,6 +269,10 @@ impl Aggregate for Contact {
             ("contact.tagged" | "contact.untagged", 1) => json!({ "tags": [data["tag"].take()] }),
             _ => data,
         }
+    }
+
+    fn belongs(&self) -> Option<Belonging> {
+        Some(Belonging { owner_id: self.profile.owner_id, project_id: self.profile.project_id })
     }
 
     fn keys(&self) -> Vec<UniqueKey> {

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::DomainError;
+use super::{Belonging, DomainError};
 
 /// A consistency boundary: one stream of events and the state they fold to.
 ///
@@ -20,6 +20,9 @@ pub trait Aggregate: Sized + Clone + Debug + PartialEq + Serialize + Deserialize
     const PLURAL: &'static str;
     /// The shape of the stored state. Raise it, and states stored under an older number are folded anew from events.
     const STATE_VERSION: i16 = 1;
+    /// Whether records belong to somebody or to a project, so that rights can be granted over own ones or those of projects;
+    /// otherwise they belong to the organization as a whole.
+    const BELONGS: bool = false;
 
     /// The typed identifier of a stream.
     type Id: Copy + Into<Uuid> + From<Uuid> + Send + Sync;
@@ -51,6 +54,12 @@ pub trait Aggregate: Sized + Clone + Debug + PartialEq + Serialize + Deserialize
     /// Lifts the data of an event stored in an older schema version to today's.
     fn upcast(_event_type: &str, _schema_version: i16, data: Value) -> Value {
         data
+    }
+
+    /// To whom the record belongs; `None` when the aggregate does not say [`BELONGS`](Self::BELONGS). What is named here stands
+    /// in the state's JSON as the members `owner_id` and `project_id`, by which the store finds it.
+    fn belongs(&self) -> Option<Belonging> {
+        None
     }
 
     /// What this state reserves in its tenant. Not asked of a deleted state, which reserves nothing.

@@ -1,6 +1,7 @@
 //! What every aggregate is made of. Paid for once, so that an aggregate is data and three pure functions.
 
 mod aggregate;
+mod belonging;
 mod error;
 mod patch;
 mod personal;
@@ -8,6 +9,7 @@ mod personal;
 pub mod testing;
 
 pub use aggregate::{Aggregate, UniqueKey, fold};
+pub use belonging::Belonging;
 pub use error::{DomainError, ErrorKind, Invalid};
 pub use patch::Patch;
 pub use personal::{MARK, MARK_SUBJECT, Personal, PersonalOf, marked, personal_or_default};

@@ -5,7 +5,12 @@
 
 mod address;
 mod attribute;
+mod description;
 mod email;
+mod external;
+mod grant;
+mod label;
+mod origin;
 mod person_name;
 mod phone_number;
 mod tag;
@@ -13,7 +18,12 @@ mod text;
 
 pub use address::{Address, AddressParts};
 pub use attribute::{AttributeKey, AttributeValue};
+pub use description::Description;
 pub use email::Email;
+pub use external::{ExternalSubject, Provider};
+pub use grant::{Grant, Over, Permission};
+pub use label::Label;
+pub use origin::Origin;
 pub use person_name::PersonName;
 pub use phone_number::PhoneNumber;
 pub use tag::Tag;

@@ -2,12 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod api_key;
 mod attributes;
 mod contact;
+mod grants;
 mod ids;
 mod kernel;
+mod membership;
+mod organization;
 mod privacy;
+mod project;
 mod properties;
+mod role;
 mod samples;
+mod session;
+mod stories;
 mod strategies;
+mod user;
+mod user_sign_in;
 mod values;

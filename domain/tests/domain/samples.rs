@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_domain::{
     crm::{ContactChange, ContactCommand, ContactEvent, ContactProfile},
     kernel::Personal,
-    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
+    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, Label, PersonName, PhoneNumber, Tag},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -49,6 +50,20 @@ pub(crate) fn value(json: impl Into<Value>) -> AttributeValue {
 
 pub(crate) fn id<Id: From<Uuid>>(n: u128) -> Id {
     Uuid::from_u128(n).into()
+}
+
+/// So many seconds after the beginning of time.
+pub(crate) fn moment(seconds: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+}
+
+pub(crate) fn label(text: &str) -> Label {
+    Label::new(text).unwrap()
+}
+
+/// Ids from 1 to this number.
+pub(crate) fn ids<Id: From<Uuid> + Ord>(count: u128) -> BTreeSet<Id> {
+    (1..=count).map(id).collect()
 }
 
 /// Ana, of whom only the name is known.

@@ -4,7 +4,10 @@ use std::fmt::Debug;
 
 use fairlead_domain::{
     kernel::Invalid,
-    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
+    values::{
+        Address, AddressParts, AttributeKey, AttributeValue, Description, Email, ExternalSubject, Label, PersonName,
+        PhoneNumber, Provider, Tag,
+    },
 };
 use proptest::{option, prelude::any, prop_assert, prop_assert_eq, proptest};
 use serde::{Serialize, de::DeserializeOwned};
@@ -275,7 +278,11 @@ settles! {
     any_email_is_refused_or_settled: Email,
     any_phone_number_is_refused_or_settled: PhoneNumber,
     any_label_is_refused_or_settled: Tag,
-    any_attribute_key_is_refused_or_settled: AttributeKey
+    any_attribute_key_is_refused_or_settled: AttributeKey,
+    any_label_of_a_thing_is_refused_or_settled: Label,
+    any_description_is_refused_or_settled: Description,
+    any_provider_is_refused_or_settled: Provider,
+    any_external_subject_is_refused_or_settled: ExternalSubject
 }
 
 proptest! {

@@ -16,6 +16,10 @@ use fairlead_application::{
     crm::Timelines,
     health::HealthCheck,
     history::History,
+    identity::{
+        Identity, Principals,
+        tokens::{Credentials, PublishedKeys},
+    },
     list::{Cursors, Lists},
     ports::Clock,
 };
@@ -29,8 +33,8 @@ use crate::{
     health::Checks,
     layer::{BadOrigin, Origins, Routes, frame, surplus, unmatched},
     live::Live,
-    request::{Gate, Limits, Rate, Rates},
-    token::{self, WeakKey},
+    request::{Gate, Limits, Rate, Rates, Tries, TrustedProxies},
+    well_known::KeySet,
 };
 
 /// How long a client may take to send a request's head.
@@ -39,21 +43,23 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(5);
 /// they would send requests into connections that are just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How the server is reached, and whom it trusts.
+/// How the server is reached.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where it listens; port 0 for any that is free.
     pub bind: SocketAddr,
     /// The sites whose scripts may read answers: `https://app.example.com`.
     pub cors_origins: Vec<String>,
+    /// The proxies that are believed where a request comes from.
+    pub trusted_proxies: TrustedProxies,
     /// The largest body, in bytes.
     pub max_body_bytes: usize,
-    /// Whose tokens are accepted.
-    pub token: token::Settings,
     /// How many requests an organization may send, and each of its token subjects.
     pub rate_per_organization: Rate,
     /// See above.
     pub rate_per_key: Rate,
+    /// How often an address may try to get in, a minute; 0 for no limit.
+    pub tries_per_address: u32,
     /// Seals cursors and signs fingerprints of idempotent requests. The same for all servers of an installation.
     pub secret: SecretSlice<u8>,
     /// How long requests in flight may take to finish once the server stops, in whole seconds.
@@ -72,8 +78,16 @@ pub struct Parts {
     pub live: Live,
     /// What happened to records.
     pub timelines: Timelines,
+    /// Organizations, people and sessions.
+    pub identity: Identity,
+    /// What people and keys may do.
+    pub principals: Principals,
     /// Subscriptions and consumers, for operators.
     pub operators: Operators,
+    /// Recognizes tokens.
+    pub credentials: Arc<dyn Credentials>,
+    /// The keys by which others recognize ours.
+    pub keys: Arc<dyn PublishedKeys>,
     /// What readiness asks.
     pub health: Vec<Arc<dyn HealthCheck>>,
     /// Tells when tokens expire.
@@ -91,9 +105,6 @@ pub enum ServerError {
         /// Why.
         source: io::Error,
     },
-    /// The key for tokens is too short.
-    #[error(transparent)]
-    WeakKey(#[from] WeakKey),
     /// A site that may read answers is none.
     #[error(transparent)]
     BadOrigin(#[from] BadOrigin),
@@ -105,7 +116,7 @@ pub enum ServerError {
 /// # Errors
 /// [`ServerError`]
 pub fn server(settings: Settings, parts: Parts) -> Result<(Server, SocketAddr), ServerError> {
-    let shared = Shared::new(&settings, parts)?;
+    let shared = Shared::new(&settings, parts);
     let origins = Origins::new(settings.cors_origins)?;
     let bound = |source| ServerError::Bind { address: settings.bind, source };
     let server = HttpServer::new(move || application(&shared, &origins))
@@ -127,33 +138,41 @@ struct Shared {
     history: Data<History>,
     live: Data<Live>,
     timelines: Data<Timelines>,
+    identity: Data<Identity>,
     operators: Data<Operators>,
+    tries: Data<Tries>,
     cursors: Data<Cursors>,
     gate: Data<Gate>,
+    keys: Data<KeySet>,
     limits: Data<Limits>,
+    proxies: Data<TrustedProxies>,
     checks: Data<Checks>,
     routes: Data<Routes>,
     document: Data<Written>,
 }
 
 impl Shared {
-    fn new(settings: &Settings, parts: Parts) -> Result<Self, WeakKey> {
+    fn new(settings: &Settings, parts: Parts) -> Self {
         let document = document::openapi();
         let rates = Rates::new(settings.rate_per_organization, settings.rate_per_key);
-        Ok(Self {
+        Self {
             app: Data::new(parts.app),
             contacts: Data::new(parts.contacts),
             history: Data::new(parts.history),
             live: Data::new(parts.live),
             timelines: Data::new(parts.timelines),
+            identity: Data::new(parts.identity),
             operators: Data::new(parts.operators),
+            tries: Data::new(Tries::new(settings.tries_per_address)),
             cursors: Data::new(Cursors::new(&settings.secret)),
-            gate: Data::new(Gate::new(&settings.token, &settings.secret, parts.clock, rates)?),
+            gate: Data::new(Gate::new(parts.credentials, parts.principals, &settings.secret, parts.clock, rates)),
+            keys: Data::new(KeySet(parts.keys)),
             limits: Data::new(Limits { body_bytes: settings.max_body_bytes }),
+            proxies: Data::new(settings.trusted_proxies.clone()),
             checks: Data::new(Checks(parts.health)),
             routes: Data::new(Routes::new(&document)),
             document: Data::new(Written(Bytes::from(document.to_json().unwrap_or_default()))),
-        })
+        }
     }
 
     fn provide(&self, config: &mut ServiceConfig) {
@@ -163,10 +182,14 @@ impl Shared {
             .app_data(self.history.clone())
             .app_data(self.live.clone())
             .app_data(self.timelines.clone())
+            .app_data(self.identity.clone())
             .app_data(self.operators.clone())
+            .app_data(self.tries.clone())
             .app_data(self.cursors.clone())
             .app_data(self.gate.clone())
+            .app_data(self.keys.clone())
             .app_data(self.limits.clone())
+            .app_data(self.proxies.clone())
             .app_data(self.checks.clone())
             .app_data(self.routes.clone())
             .app_data(self.document.clone());

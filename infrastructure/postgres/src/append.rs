@@ -6,7 +6,10 @@ use fairlead_application::{
 };
 use fairlead_domain::kernel::UniqueKey;
 use serde_json::{Value, value::RawValue};
-use tokio_postgres::{Client, Row, Statement, types::Json};
+use tokio_postgres::{
+    Client, Row, Statement,
+    types::{Json, ToSql},
+};
 use uuid::Uuid;
 
 use crate::vault::Sealed;
@@ -16,7 +19,18 @@ pub(crate) const APPEND: &str = "select answered, incarnation, xid, fingerprint,
                         from engine.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
                                            $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)";
 
-/// Executes [`APPEND`].
+/// The statement for an append that keeps secrets, or erases somebody who may have some.
+pub(crate) const APPEND_WITH_SECRETS: &str = "select answered, incarnation, xid, fingerprint, receipts
+                        from engine.append_with_secrets($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                                           $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31,
+                                           $32, $33, $34, $35)";
+
+/// Whether an append takes [`APPEND_WITH_SECRETS`].
+pub(crate) fn concerns_secrets(append: &Append) -> bool {
+    append.streams.iter().any(|stream| stream.erases || !stream.secrets.is_empty())
+}
+
+/// Executes [`APPEND`] or [`APPEND_WITH_SECRETS`].
 pub(crate) async fn send(
     client: &Client,
     statement: &Statement,
@@ -26,45 +40,49 @@ pub(crate) async fn send(
 ) -> Result<Row, tokio_postgres::Error> {
     let columns = Columns::of(append, sealed);
     let key = cx.idempotency.as_ref();
-    client
-        .query_one(
-            statement,
-            &[
-                &Uuid::from(cx.tenant()),
-                &cx.actor().as_str(),
-                &key.map(|key| key.key.as_str()),
-                &key.map(|key| &key.fingerprint[..]),
-                &Json(&append.receipts),
-                &append.occurred_at,
-                &Json(Metadata::from(cx)),
-                &columns.streams,
-                &columns.aggregates,
-                &columns.expected,
-                &columns.versions,
-                &columns.states,
-                &columns.state_versions,
-                &columns.deleted,
-                &columns.released_scopes,
-                &columns.released_keys,
-                &columns.claimed_scopes,
-                &columns.claimed_keys,
-                &columns.claimed_streams,
-                &columns.event_streams,
-                &columns.event_versions,
-                &columns.event_ids,
-                &columns.types,
-                &columns.schema_versions,
-                &columns.data,
-                &append.seen.map(|seen| seen.incarnation),
-                &append.seen.map(|seen| seen.xid.cast_signed()),
-                &sealed.new_subjects,
-                &sealed.new_keys,
-                &sealed.tenant_key,
-                &sealed.used_subjects,
-                &sealed.erased_subjects,
-            ],
-        )
-        .await
+    let tenant = Uuid::from(cx.tenant());
+    let actor = cx.actor().as_str();
+    let (key, fingerprint) = (key.map(|key| key.key.as_str()), key.map(|key| &key.fingerprint[..]));
+    let (receipts, metadata) = (Json(&append.receipts), Json(Metadata::from(cx)));
+    let (incarnation, xid) = (append.seen.map(|seen| seen.incarnation), append.seen.map(|seen| seen.xid.cast_signed()));
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
+        &tenant,
+        &actor,
+        &key,
+        &fingerprint,
+        &receipts,
+        &append.occurred_at,
+        &metadata,
+        &columns.streams,
+        &columns.aggregates,
+        &columns.expected,
+        &columns.versions,
+        &columns.states,
+        &columns.state_versions,
+        &columns.deleted,
+        &columns.released_scopes,
+        &columns.released_keys,
+        &columns.claimed_scopes,
+        &columns.claimed_keys,
+        &columns.claimed_streams,
+        &columns.event_streams,
+        &columns.event_versions,
+        &columns.event_ids,
+        &columns.types,
+        &columns.schema_versions,
+        &columns.data,
+        &incarnation,
+        &xid,
+        &sealed.new_subjects,
+        &sealed.new_keys,
+        &sealed.tenant_key,
+        &sealed.used_subjects,
+        &sealed.erased_subjects,
+    ];
+    if concerns_secrets(append) {
+        parameters.extend([&sealed.secret_streams as &(dyn ToSql + Sync), &sealed.secret_names, &sealed.secrets]);
+    }
+    client.query_one(statement, &parameters).await
 }
 
 /// What an append brings, column by column, as `unnest` takes it.

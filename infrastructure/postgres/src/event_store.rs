@@ -6,14 +6,18 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{Object, PoolError};
 use fairlead_application::{
-    Context, StepAnswer,
+    AppError, Context, StepAnswer,
     consistency::{ConsistencyToken, slot_bit},
+    identity::Directory,
     ports::{
-        Answer, Append, Appended, EventStore, Loaded, Metadata, StoreError, StoredEvent, StoredStream, SubjectKey,
-        TakenClaim,
+        Answer, Append, Appended, EventStore, Loaded, Metadata, RegisterQuery, Secrets, StoreError, StoredEvent,
+        StoredStream, SubjectKey, TakenClaim,
     },
 };
-use fairlead_domain::{ids::OrganizationId, kernel::UniqueKey};
+use fairlead_domain::{
+    ids::{OrganizationId, UserId},
+    kernel::UniqueKey,
+};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio_postgres::{
@@ -26,7 +30,7 @@ use uuid::Uuid;
 
 use crate::{
     Databases, Nudge, VaultError,
-    append::{APPEND, send},
+    append::{APPEND, APPEND_WITH_SECRETS, concerns_secrets, send},
     vault::{Vault, subject_key},
     work::{Savepoint, Work},
 };
@@ -48,6 +52,9 @@ const LOAD: &str =
 const HOLDERS: &str = "select stream_id from engine.holders($1, $2, $3) order by ordinal";
 const HISTORY: &str = "select event_id, version, type, schema_version, data, metadata, occurred_at
                          from engine.history($1, $2)";
+const REGISTER: &str =
+    "select stream_id, aggregate, version, state_version, state, created_at, updated_at, incarnation, xid
+                          from engine.register($1, $2, $3, $4, $5)";
 
 /// Streams in `PostgreSQL`, reached as a member of `fairlead_app`.
 pub struct PostgresStore {
@@ -99,6 +106,24 @@ impl EventStore for PostgresStore {
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
         self.on(&self.client().await?).events(cx, stream).await
     }
+
+    async fn secrets(&self, cx: &Context, stream: Uuid) -> Result<Secrets, StoreError> {
+        self.on(&self.client().await?).secrets(cx, stream).await
+    }
+
+    async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
+        self.on(&self.client().await?).register(cx, query).await
+    }
+}
+
+#[async_trait]
+impl Directory for PostgresStore {
+    async fn organizations_of(&self, user: UserId) -> Result<Vec<OrganizationId>, AppError> {
+        let (client, statement) = self.prepared("select identity.organizations_of($1)").await?;
+        let rows = client.query(&statement, &[&Uuid::from(user)]).await.map_err(store_error)?;
+        let tenants = rows.iter().map(|row| row.try_get::<_, Uuid>(0).map(Into::into)).collect::<Result<_, _>>();
+        Ok(tenants.map_err(internal)?)
+    }
 }
 
 /// The same within the transaction that is open on a connection, as `fairlead_app`. Who owns the transaction commits it, and
@@ -131,6 +156,14 @@ impl EventStore for TransactionStore {
 
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
         self.statements()?.events(cx, stream).await
+    }
+
+    async fn secrets(&self, cx: &Context, stream: Uuid) -> Result<Secrets, StoreError> {
+        self.statements()?.secrets(cx, stream).await
+    }
+
+    async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
+        self.statements()?.register(cx, query).await
     }
 }
 
@@ -172,7 +205,8 @@ impl Statements<'_> {
         append: &Append,
         savepoint: Option<Savepoint>,
     ) -> Result<Appended, StoreError> {
-        let (client, statement) = (self.client, self.prepared(APPEND).await?);
+        let sql = if concerns_secrets(append) { APPEND_WITH_SECRETS } else { APPEND };
+        let (client, statement) = (self.client, self.prepared(sql).await?);
         let (vault, tenant) = (self.vault, Uuid::from(cx.tenant()));
         for attempt in 1..=MAX_SEALINGS {
             let sealed = match vault.seal(client, tenant, append, attempt > 1).await {
@@ -221,6 +255,19 @@ impl Statements<'_> {
         let opened = self.vault.open_stream_as_app(self.client, cx.tenant().into(), stream, &mut events).await;
         opened.map_err(VaultError::into_store)?;
         Ok(events)
+    }
+
+    async fn secrets(&self, cx: &Context, stream: Uuid) -> Result<Secrets, StoreError> {
+        self.vault.secrets(self.client, cx.tenant().into(), stream).await.map_err(VaultError::into_store)
+    }
+
+    async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
+        let register = self.prepared(REGISTER).await?;
+        let user = query.user.map(|user| user.to_string());
+        let parameters: [&(dyn ToSql + Sync); 5] =
+            [&Uuid::from(cx.tenant()), &query.aggregate, &user, &query.after, &i32::from(query.limit)];
+        let rows = self.client.query(&register, &parameters).await.map_err(store_error)?;
+        rows.iter().map(|row| stored_stream(row, 0, cx.tenant()).map_err(internal)).collect()
     }
 }
 
@@ -316,7 +363,7 @@ fn taken(mut claims: Vec<TakenClaim>) -> StoreError {
     StoreError::Taken { claims }
 }
 
-fn pool_error(error: PoolError) -> StoreError {
+pub(crate) fn pool_error(error: PoolError) -> StoreError {
     match error {
         PoolError::Backend(error) => store_error(error),
         error => StoreError::Unavailable(error.into()),

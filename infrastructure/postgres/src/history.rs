@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use deadpool_postgres::Object;
 use fairlead_application::{
     AppError, Context,
+    access::Extent,
     consistency::ConsistencyToken,
     envelope::{Place, SequencedEvent},
-    history::{Gap, HistoryPort, LogPage, LogQuery, RecordPage},
+    history::{Gap, HistoryPort, LogPage, LogQuery, RecordPage, Wanted},
     ports::StoreError,
 };
+use fairlead_domain::ids::ProjectId;
 use tokio::time::{Instant, sleep};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use crate::{
@@ -30,8 +33,13 @@ const PAUSE: Duration = Duration::from_millis(10);
 const READ_LOG: &str = "select at, incarnation, stream_id, used_up,
                                event_id, version, type, schema_version, data, metadata, occurred_at
                           from engine.read_log($1, $2, $3, $4, $5, $6, $7)";
+const READ_LOG_WITHIN: &str = "select at, incarnation, stream_id, used_up,
+                                      event_id, version, type, schema_version, data, metadata, occurred_at
+                                 from engine.read_log_within($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const READ_RECORD: &str = "select event_id, version, type, schema_version, data, metadata, occurred_at
                              from engine.read_record($1, $2, $3, $4, $5)";
+const READ_RECORD_WITHIN: &str = "select event_id, version, type, schema_version, data, metadata, occurred_at
+                                    from engine.read_record_within($1, $2, $3, $4, $5, $6, $7)";
 const GAP: &str = "select engine.gap($1, $2, $3, $4)";
 const STAMPED: &str = "select engine.stamped($1, $2)";
 
@@ -41,15 +49,19 @@ impl HistoryPort for PostgresStore {
         if let Some(token) = cx.read_after {
             self.wait_for(token).await?;
         }
-        let (client, read) = self.prepared(READ_LOG).await?;
         let tenant = Uuid::from(cx.tenant());
         let limit = i32::from(query.limit);
         // One more tells whether this page is the last one.
         let span = if query.wanted.is_everything() { limit + 1 } else { SPAN };
-        let (aggregates, event_type) = (query.wanted.aggregates(), query.wanted.event_type());
-        let parameters: [&(dyn ToSql + Sync); 7] =
-            [&tenant, &query.after, &query.until, &span, &limit, &aggregates, &event_type];
-        let mut rows = client.query(&read, &parameters).await.map_err(store_error)?;
+        let (event_type, reached) = (query.wanted.event_type(), Reached::of(&query.wanted));
+        let wanted: [&(dyn ToSql + Sync); 7] =
+            [&tenant, &query.after, &query.until, &span, &limit, &reached.aggregates, &event_type];
+        let within: [&(dyn ToSql + Sync); 4] = [&reached.parts, &reached.own, &reached.owner, &reached.projects];
+        let (client, mut rows) = if query.wanted.is_partial() {
+            self.queried(READ_LOG_WITHIN, &[&wanted[..], &within].concat()).await?
+        } else {
+            self.queried(READ_LOG, &wanted).await?
+        };
         let last = rows.pop().ok_or_else(|| AppError::internal("the log tells how far it was read"))?;
         let end: i64 = last.try_get(0).map_err(internal)?;
         let used_up: bool = last.try_get(3).map_err(internal)?;
@@ -75,14 +87,21 @@ impl HistoryPort for PostgresStore {
         &self,
         cx: &Context,
         aggregate: &'static str,
+        within: Extent<'_>,
         stream: Uuid,
         after: i64,
         limit: u16,
     ) -> Result<Option<RecordPage>, AppError> {
-        let (client, read) = self.prepared(READ_RECORD).await?;
-        let one_more = i32::from(limit) + 1;
-        let parameters: [&(dyn ToSql + Sync); 5] = [&Uuid::from(cx.tenant()), &stream, &aggregate, &after, &one_more];
-        let rows = client.query(&read, &parameters).await.map_err(store_error)?;
+        let (tenant, one_more) = (Uuid::from(cx.tenant()), i32::from(limit) + 1);
+        let wanted: [&(dyn ToSql + Sync); 5] = [&tenant, &stream, &aggregate, &after, &one_more];
+        let (client, rows) = match within {
+            Extent::Nothing => return Ok(None),
+            Extent::Everything => self.queried(READ_RECORD, &wanted).await?,
+            Extent::Part { owner, projects } => {
+                let (owner, projects) = (owner.map(Uuid::from), projects.map(ids));
+                self.queried(READ_RECORD_WITHIN, &[&wanted[..], &[&owner, &projects]].concat()).await?
+            }
+        };
         let Some((_, rows)) = rows.split_first() else { return Ok(None) };
         let events = rows.iter().take(limit.into()).map(|row| stored_event(row, 0));
         let mut events = events.collect::<Result<Vec<_>, _>>().map_err(internal)?;
@@ -102,7 +121,49 @@ impl HistoryPort for PostgresStore {
     }
 }
 
+/// What is wanted, as the database is told.
+#[derive(Default)]
+struct Reached {
+    /// Of which every record is within.
+    aggregates: Vec<&'static str>,
+    /// Of which those in the projects are.
+    parts: Vec<&'static str>,
+    /// Of which the owner's in the projects are.
+    own: Vec<&'static str>,
+    owner: Option<Uuid>,
+    projects: Option<Vec<Uuid>>,
+}
+
+impl Reached {
+    /// Owner and projects are the same wherever they are named, since one caller asks.
+    fn of(wanted: &Wanted) -> Self {
+        let mut reached = Self::default();
+        for (name, extent) in wanted.aggregates() {
+            match extent {
+                Extent::Nothing => {}
+                Extent::Everything => reached.aggregates.push(name),
+                Extent::Part { owner, projects } => {
+                    if owner.is_some() { &mut reached.own } else { &mut reached.parts }.push(name);
+                    reached.owner = owner.map(Uuid::from).or(reached.owner);
+                    reached.projects = projects.map(ids).or(reached.projects);
+                }
+            }
+        }
+        reached
+    }
+}
+
+pub(crate) fn ids(projects: &[ProjectId]) -> Vec<Uuid> {
+    projects.iter().copied().map(Uuid::from).collect()
+}
+
 impl PostgresStore {
+    async fn queried(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<(Object, Vec<Row>), StoreError> {
+        let (client, statement) = self.prepared(sql).await?;
+        let rows = client.query(&statement, parameters).await.map_err(store_error)?;
+        Ok((client, rows))
+    }
+
     /// Waits until the log holds the write.
     async fn wait_for(&self, token: ConsistencyToken) -> Result<(), AppError> {
         let deadline = Instant::now() + DEADLINE;

@@ -12,6 +12,7 @@ mod event_log;
 mod event_store;
 mod health;
 mod history;
+mod identity;
 mod leases;
 mod list;
 mod listener;
@@ -42,6 +43,7 @@ pub use erasure_journal::{Erasure, ErasureJournal, read_erasures};
 pub use event_log::PostgresLog;
 pub use event_store::PostgresStore;
 pub use health::PostgresHealth;
+pub use identity::{Changes, PostgresKeyUses};
 pub use list::ReadModel;
 pub use listener::{Listener, Wakeups};
 pub use lookup::Searched;
@@ -54,6 +56,7 @@ pub use standing::{Limits, Observer};
 pub use subscriptions::{PostgresSubscriptions, SubscriptionKeeper};
 pub use tail::PostgresTail;
 pub use vault::{
-    InstallationKeys, InvalidKeys, KeyStatus, Rotation, VaultError, key_status, rewrap_tenant_keys, rotate_tenant_keys,
+    InstallationKeys, InvalidKeys, KeyStatus, PostgresSigningKeys, Rotation, VaultError, key_status, rewrap_keys,
+    rotate_tenant_keys,
 };
 pub use verify::PostgresVerifier;

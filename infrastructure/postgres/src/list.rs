@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use fairlead_application::{
     AppError, Context, Recorded,
-    list::{Condition, FieldKind, ListPort, ListQuery, Literal, Operator, Page, Position},
+    access::Extent,
+    list::{Condition, FieldKind, ListPort, ListQuery, Listed, Literal, Operator, Page, Position},
     recorded::decode_state,
 };
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoSimpleExpr, Order, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, QueryTrait,
+    Condition as Conditions, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoSimpleExpr, Order, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, QueryTrait,
     sea_query::{
         CaseStatement, Expr, Func,
         extension::postgres::{PgBinOper, PgFunc},
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use crate::{
     Databases, StateProjection,
     coverage::wait_for,
+    history::ids,
     lookup::{Found, Lookup, Searched},
     search::{Queries, RELEVANCES},
     tenant::TenantTransaction,
@@ -43,9 +45,14 @@ impl<P: Searched> ReadModel<P> {
 
 #[async_trait]
 impl<P: Searched> ListPort<P::Aggregate> for ReadModel<P> {
-    async fn page(&self, cx: &Context, query: &ListQuery) -> Result<Page<Recorded<P::Aggregate>>, AppError> {
+    async fn page(
+        &self,
+        cx: &Context,
+        within: Extent<'_>,
+        query: &ListQuery,
+    ) -> Result<Page<Recorded<P::Aggregate>>, AppError> {
         wait_for(&self.databases, cx, P::NAME).await?;
-        let rows = self.rows(cx, query).await.map_err(unavailable)?;
+        let rows = self.rows(cx, within, query).await.map_err(unavailable)?;
         let has_more = rows.len() > usize::from(query.limit);
         let mut page = Page { rows: Vec::with_capacity(rows.len()), next: None };
         for row in rows.into_iter().take(query.limit.into()) {
@@ -67,7 +74,7 @@ impl<P: Searched> ReadModel<P> {
     /// Few rows that meet the search are named by the lookup, and then sorted. When there are many, the order's index is
     /// walked until the page is full, which is soon, since many meet it. For relevance, which no index holds, there is a
     /// walk for each degree.
-    async fn rows(&self, cx: &Context, query: &ListQuery) -> Result<Vec<QueryResult>, DbErr> {
+    async fn rows(&self, cx: &Context, within: Extent<'_>, query: &ListQuery) -> Result<Vec<QueryResult>, DbErr> {
         let transaction = TenantTransaction::begin(&self.databases.sql, cx).await?;
         let queries = query.search.as_ref().map(|search| Queries::new(cx.tenant(), search));
         let lookup = Lookup::new::<P>(&query.filter);
@@ -75,14 +82,14 @@ impl<P: Searched> ReadModel<P> {
         let by_relevance = query.sort.field.kind == FieldKind::Relevance;
         let rows = match (queries, found) {
             (Some(queries), Found::Many) if by_relevance => {
-                by_degrees::<P>(&transaction, cx, query, &queries, &lookup).await?
+                by_degrees::<P>(&transaction, cx, within, query, &queries, &lookup).await?
             }
             (queries, found) => {
                 let (words, relevance) = match &queries {
                     Some(queries) => (Some(queries.all()), Some(relevance(queries))),
                     None => (None, None),
                 };
-                let page = PageOf { words, relevance, found, after: query.after.as_ref(), limit: limit(query) };
+                let page = PageOf { within, words, relevance, found, after: query.after.as_ref(), limit: limit(query) };
                 page.rows::<P>(&transaction, cx, query).await?
             }
         };
@@ -100,6 +107,7 @@ fn limit(query: &ListQuery) -> usize {
 async fn by_degrees<P: Searched>(
     transaction: &TenantTransaction,
     cx: &Context,
+    within: Extent<'_>,
     query: &ListQuery,
     queries: &Queries<'_>,
     lookup: &Lookup,
@@ -115,7 +123,7 @@ async fn by_degrees<P: Searched>(
         let words = queries.of_relevance(degree);
         let found = lookup.found(transaction, Some(words.clone())).await?;
         let (words, relevance) = (Some(words), Some(Expr::val(degree)));
-        let page = PageOf { words, relevance, found, after, limit: limit(query) - rows.len() };
+        let page = PageOf { within, words, relevance, found, after, limit: limit(query) - rows.len() };
         rows.extend(page.rows::<P>(transaction, cx, query).await?);
         if rows.len() >= limit(query) {
             break;
@@ -136,6 +144,8 @@ fn matched(words: String) -> Expr {
 
 /// What one statement brings.
 struct PageOf<'a> {
+    /// Which rows the caller reaches.
+    within: Extent<'a>,
     /// What the rows' words must match.
     words: Option<String>,
     /// How well they do.
@@ -174,6 +184,7 @@ impl PageOf<'_> {
         for condition in &query.filter.0 {
             select = select.filter(compiled::<P>(condition));
         }
+        select = select.filter(reached::<P>(self.within));
         if let Some(words) = self.words {
             select = select.filter(matched(words));
         }
@@ -193,6 +204,21 @@ impl PageOf<'_> {
         let statement = select.order_by(Expr::col("id"), order).limit(limit).into_query();
         transaction.query_all(&statement).await
     }
+}
+
+/// Whether a row belongs as the caller's reach demands; no condition when all do.
+fn reached<P: StateProjection>(within: Extent<'_>) -> Conditions {
+    let all = Conditions::all();
+    let (owner, projects) = match within {
+        Extent::Everything => return all,
+        Extent::Nothing => return all.add(Expr::val(false)),
+        Extent::Part { owner, projects } => (owner, projects),
+    };
+    let Some([of_owner, of_project]) = P::Aggregate::BELONGING.map(|fields| fields.map(P::column)) else {
+        return all.add(Expr::val(false));
+    };
+    let among = |projects| of_project.into_simple_expr().eq(PgFunc::any(Expr::val(ids(projects))));
+    all.add_option(owner.map(|owner| of_owner.into_simple_expr().eq(Uuid::from(owner)))).add_option(projects.map(among))
 }
 
 /// A term as an expression. Its operator is one that the field's kind knows.

@@ -1,15 +1,16 @@
 //! The end of the global order, followed for those who want to hear of events at once.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use fairlead_application::{
     envelope::{Place, SequencedEvent},
-    live::{Stretch, Tail},
+    live::{Stretch, Tail, TenantStream},
     log::LogError,
 };
+use fairlead_domain::kernel::Belonging;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use crate::{Databases, VaultError, Wakeups, connect::log_error, event_store::stored_event, vault::Hold};
@@ -30,6 +31,10 @@ const READ: &str = "with span as materialized (
                        and e.stream_id = s.stream_id and e.version = s.version
                      where e.event_id is not null or s.position = (select max(position) from span)
                      order by s.position";
+const BELONGINGS: &str =
+    "select s.tenant_id, s.stream_id, (s.state ->> 'owner_id')::uuid, (s.state ->> 'project_id')::uuid
+                            from unnest($1::uuid[], $2::uuid[]) as asked (tenant_id, stream_id)
+                            join engine.streams s on s.tenant_id = asked.tenant_id and s.stream_id = asked.stream_id";
 const END: &str = "select t.position, t.incarnation from engine.ticks t order by t.number desc limit 1";
 
 /// The log in `PostgreSQL`, followed as a member of `fairlead_engine`.
@@ -79,10 +84,24 @@ impl Tail for PostgresTail {
         Ok(Some(Stretch { events, reached }))
     }
 
+    async fn belongings(&self, streams: &[TenantStream]) -> Result<HashMap<TenantStream, Belonging>, LogError> {
+        let client = self.databases.pool.get().await.map_err(|error| LogError::Unavailable(error.into()))?;
+        let belongings = client.prepare_cached(BELONGINGS).await.map_err(log_error)?;
+        let (tenants, streams): (Vec<_>, Vec<_>) = streams.iter().copied().unzip();
+        let rows = client.query(&belongings, &[&tenants, &streams]).await.map_err(log_error)?;
+        rows.iter().map(|row| belonging(row).map_err(log_error)).collect()
+    }
+
     async fn grown(&mut self) {
         // The sender lives as long as the listener; without one, looking now and then is what remains.
         if let Ok(Err(_)) = timeout(IDLE, self.wakeups.ticked.changed()).await {
             sleep(IDLE).await;
         }
     }
+}
+
+fn belonging(row: &Row) -> Result<(TenantStream, Belonging), tokio_postgres::Error> {
+    let owner_id = row.try_get::<_, Option<Uuid>>(2)?.map(Into::into);
+    let project_id = row.try_get::<_, Option<Uuid>>(3)?.map(Into::into);
+    Ok(((row.try_get(0)?, row.try_get(1)?), Belonging { owner_id, project_id }))
 }

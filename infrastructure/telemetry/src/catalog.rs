@@ -70,5 +70,15 @@ pub const CATALOG: &[Metric] = &[
     gauge("fairlead_subscription_parked_streams", "Streams that a subscription has set aside"),
     gauge("fairlead_subscription_paused", "1 where an operator has paused a subscription, 0 otherwise"),
     counter("fairlead_policy_reactions_total", "Events to which a policy has reacted"),
+    counter("fairlead_consumer_handled_total", "Events that took effect at a consumer"),
+    counter(
+        "fairlead_consumer_duplicates_total",
+        "Messages that a consumer dropped, since their events were handled or set aside",
+    ),
+    counter("fairlead_consumer_retries_total", "Attempts at what a consumer has set aside"),
+    gauge("fairlead_consumer_held", "Messages that a consumer has set aside"),
+    counter("fairlead_consumer_dead_total", "Streams that a consumer gave up, and messages that are no event"),
+    histogram("fairlead_consumer_handler_seconds", "How long a consumer's handler works on an event"),
+    counter("fairlead_mail_sent_total", "Letters that events asked for"),
     gauge("fairlead_observed_timestamp_seconds", "When lags were last asked for, as seconds since 1970"),
 ];

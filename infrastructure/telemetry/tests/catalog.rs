@@ -30,8 +30,6 @@ fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
 fn emitted() -> BTreeMap<(String, &'static str), PathBuf> {
     let mut files = Vec::new();
     sources(&root(), &mut files);
-    // The consumer kit counts in programs of its users.
-    files.retain(|(path, _)| !path.starts_with(root().join("consumer")));
     let mut all = BTreeMap::new();
     for (path, text) in files.iter().filter(|(path, _)| !path.ends_with("telemetry/src/meters.rs")) {
         for kind in ["counter", "gauge", "histogram"] {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::process::{Installation, answered};
 
 /// What anybody may ask.
-const OPEN: [&str; 4] = ["/health/live", "/health/ready", "/health/serving", "/openapi.json"];
+const OPEN: [&str; 5] = ["/.well-known/jwks.json", "/health/live", "/health/ready", "/health/serving", "/openapi.json"];
 
 /// A body that the operation would take: its schema's example.
 fn body(document: &Value, operation: &Value) -> Option<Value> {
@@ -25,7 +25,7 @@ async fn every_operation_refuses_strangers() {
     let http = &installation.http;
     let owner = installation.token("*:*");
     let wrong_scope = installation.token("deals:* contacts:nothing");
-    let stranger = ["token", "--organization", &Uuid::from_u128(7).to_string(), "--subject", "user:stranger"];
+    let stranger = ["token", "--organization", &Uuid::from_u128(7).to_string(), "--subject", "stranger"];
     let stranger = installation.stdout(&stranger).trim().to_owned();
     let create = http.post(installation.url("/v1/contacts")).bearer_auth(&owner).json(&json!({ "name": "Ana" }));
     let (_, created) = answered(create).await;

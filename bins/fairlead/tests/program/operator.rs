@@ -96,7 +96,7 @@ async fn a_parked_stream_is_seen_replayed_and_gone() {
     assert_eq!(acted.len(), 4, "{text}");
     assert_eq!((&acted[3]["subscription"], acted[3]["error"].is_string()), (&json!("nobody"), true));
     let fields = |line: &Value| ["actor", "action", "subscription", "count"].map(|name| line[name].clone());
-    let told = [json!("user:owner"), json!("replay"), json!("crm.contacts"), json!(1)];
+    let told = [json!("owner"), json!("replay"), json!("crm.contacts"), json!(1)];
     assert_eq!((fields(acted[0]), fields(acted[2]), &acted[2]["stream"]), (told.clone(), told, &json!(broken)));
 }
 

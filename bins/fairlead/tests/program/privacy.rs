@@ -104,7 +104,7 @@ async fn a_restored_copy_is_erased_again_from_the_journal() {
     assert!(rotated.starts_with("rotation 2: 1 organizations have a new key, and 1 keys of people"), "{rotated}");
     assert_eq!(
         installation.stdout(&["keys", "status"]),
-        "installation key test: wraps 1 keys of organizations\nrotation 2: finished\npeople: 1 with a key, 1 erased\n"
+        "installation key test: wraps 2 keys of organizations and for signing\nrotation 2: finished\npeople: 1 with a key, 1 erased\n"
     );
     drop(erased_here);
 }

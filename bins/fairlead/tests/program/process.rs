@@ -31,6 +31,7 @@ impl Drop for Installation {
     fn drop(&mut self) {
         // There is none where nobody was erased.
         drop(std::fs::remove_file(&self.settings["FAIRLEAD_ERASURE_JOURNAL"]));
+        drop(std::fs::remove_dir_all(&self.settings["FAIRLEAD_MAIL_DIRECTORY"]));
     }
 }
 
@@ -42,16 +43,17 @@ impl Installation {
         let organization = Uuid::from_u128(0x0193_a3c0_0000_7000_8000_0000_0000_0001);
         let name = database.admin_url().rsplit('/').next().unwrap().to_owned();
         let journal = std::env::temp_dir().join(format!("{name}-erasures.jsonl"));
+        let mail = std::env::temp_dir().join(format!("{name}-mail"));
         let settings = BTreeMap::from([
             ("FAIRLEAD_DATABASE_URL", database.admin_url()),
             ("FAIRLEAD_APP_DATABASE_URL", database.app_url()),
             ("FAIRLEAD_ENGINE_DATABASE_URL", database.engine_url()),
             ("FAIRLEAD_AMQP_URL", broker.url()),
             ("FAIRLEAD_HTTP_ADDRESS", free_address()),
-            ("FAIRLEAD_TOKEN_SECRET", "t".repeat(32)),
             ("FAIRLEAD_SECRET_KEY", "s".repeat(32)),
             ("FAIRLEAD_ENCRYPTION_KEYS", ENCRYPTION_KEYS.to_owned()),
             ("FAIRLEAD_ERASURE_JOURNAL", journal.display().to_string()),
+            ("FAIRLEAD_MAIL_DIRECTORY", mail.display().to_string()),
             ("FAIRLEAD_ORGANIZATION_ID", organization.to_string()),
             ("FAIRLEAD_LOG_FILTER", "warn".to_owned()),
         ]);

@@ -12,7 +12,6 @@ fn what_is_missing_or_wrong_is_named() {
         ("FAIRLEAD_ENGINE_DATABASE_URL", "postgres://engine@localhost:1/fairlead"),
         ("FAIRLEAD_AMQP_URL", "amqp://localhost"),
         ("FAIRLEAD_HTTP_ADDRESS", "127.0.0.1:0"),
-        ("FAIRLEAD_TOKEN_SECRET", "tttttttttttttttttttttttttttttttt"),
         ("FAIRLEAD_SECRET_KEY", "ssssssssssssssssssssssssssssssss"),
         ("FAIRLEAD_ENCRYPTION_KEYS", ENCRYPTION_KEYS),
     ];
@@ -37,7 +36,12 @@ fn what_is_missing_or_wrong_is_named() {
     for (name, value, named) in [
         ("FAIRLEAD_HTTP_ADDRESS", "nowhere", "FAIRLEAD_HTTP_ADDRESS"),
         ("FAIRLEAD_MAX_BODY_BYTES", "-1", "FAIRLEAD_MAX_BODY_BYTES"),
-        ("FAIRLEAD_TOKEN_SECRET", "short", "token_secret"),
+        ("FAIRLEAD_SECRET_KEY", "short", "secret_key"),
+        (
+            "FAIRLEAD_TRUSTED_ISSUERS",
+            r#"[{"issuer":"a","audience":"b","algorithms":["RS256"],"secret":"c"}]"#,
+            "trusted_issuers: a",
+        ),
         ("FAIRLEAD_ENCRYPTION_KEYS", "own:short", "FAIRLEAD_ENCRYPTION_KEYS"),
         ("FAIRLEAD_APP_DATABASE_URL", "mysql://x", "app_database_url"),
         ("FAIRLEAD_AMQP_URL", "http://x", "amqp_url"),

@@ -11,7 +11,7 @@ pub(crate) use batch::{Batch, BatchAnswer, Meant, Operation, batch};
 pub(crate) use events::{Event, EventPage, RecordEventParams, after, record_events};
 pub(crate) use page::{ListParams, Page, fields, limit, page};
 pub(crate) use receipt::{Created, REPLAYED, Receipt};
-pub(crate) use record::{Record, ShowDeleted, missing, record};
+pub(crate) use record::{Record, ShowDeleted, missing, record, shown};
 pub(crate) use timeline::{TimelineItem, TimelineParams, timeline_page};
 
 use actix_web::http::header::{HeaderValue, InvalidHeaderValue};

@@ -16,7 +16,7 @@ pub(crate) struct Record<T> {
 }
 
 /// Whether what was deleted is shown.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShowDeleted {
@@ -24,6 +24,13 @@ pub(crate) struct ShowDeleted {
     #[serde(default)]
     #[param(default = false)]
     pub(super) deleted: bool,
+}
+
+impl<T> Record<T> {
+    /// A body of this version.
+    pub(crate) fn new(version: i64, body: T) -> Self {
+        Self { version, body }
+    }
 }
 
 /// Shows a record, unless there is none, or it is deleted and the caller did not ask for that.
@@ -34,9 +41,16 @@ pub(crate) fn record<A: Aggregate, T: From<Recorded<A>>>(
     recorded: Option<Recorded<A>>,
     show: &ShowDeleted,
 ) -> Result<Record<T>, Problem> {
-    let recorded = recorded.filter(|recorded| show.deleted || !recorded.state.is_deleted());
-    let recorded = recorded.ok_or_else(missing::<A>)?;
-    Ok(Record { version: recorded.version, body: recorded.into() })
+    let recorded = shown(recorded, show)?;
+    Ok(Record::new(recorded.version, recorded.into()))
+}
+
+/// The record as it is, unless there is none, or it is deleted and the caller did not ask for that.
+///
+/// # Errors
+/// `<aggregate>.not_found`
+pub(crate) fn shown<A: Aggregate>(recorded: Option<Recorded<A>>, show: &ShowDeleted) -> Result<Recorded<A>, Problem> {
+    recorded.filter(|recorded| show.deleted || !recorded.state.is_deleted()).ok_or_else(missing::<A>)
 }
 
 /// There is no such record.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     answer::{
         self, Batch, BatchAnswer, Created, EventPage, ListParams, Page, Receipt, Record, RecordEventParams,
-        ShowDeleted, TimelineItem, TimelineParams, fields, page, record, record_events, timeline_page,
+        ShowDeleted, TimelineItem, TimelineParams, fields, page, record, record_events, shown, timeline_page,
     },
     problem::Problem,
     request::{Auth, Id, IfMatch, Query, Valid},
@@ -249,8 +249,8 @@ async fn timeline(
     request: HttpRequest,
     params: Query<TimelineParams>,
 ) -> Result<Page<TimelineItem>, Problem> {
-    let (params, shown) = params.into_inner().split();
-    record::<Contact, ContactBody>(app.read::<Contact>(&cx, *id).await?, &shown)?;
-    let read = async |before, limit| timelines.contact(&cx, *id, before, limit).await;
+    let (params, showing) = params.into_inner().split();
+    let contact = shown(app.read::<Contact>(&cx, *id).await?, &showing)?;
+    let read = async |before, limit| timelines.contact(&cx, &contact, before, limit).await;
     timeline_page(&cursors, &cx, request.path(), params, read).await
 }

@@ -7,7 +7,7 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{BEARER, OF_OPERATORS, parameters, responses, takes_condition};
+use super::{BEARER, OF_OPERATORS, OWN, parameters, responses, takes, takes_condition};
 
 /// Completes the document.
 pub(super) fn complete(document: &mut OpenApi) {
@@ -16,9 +16,10 @@ pub(super) fn complete(document: &mut OpenApi) {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .description(Some(
-            "A JSON Web Token with the claims `sub`, `org` (the organization) and `scope` (permissions such as \
-             `contacts:read`, separated by spaces; `*` stands for either part). What stands above organizations, \
-             `operator:read` and `operator:write`, is granted by a scope that names `operator`: `operator:*`, never `*:*`.",
+            "What signing in answers (`access_token`), an API key (`flk_…`), or a JSON Web Token of a trusted issuer with the \
+             claims `sub`, `org` (the organization) and `scope` (permissions such as `contacts:read`, separated by spaces; \
+             `*` stands for either part). What stands above organizations, `operator:read` and `operator:write`, is granted by \
+             a scope that names `operator`: `operator:*`, never `*:*`.",
         ))
         .build();
     components.security_schemes.insert(BEARER.to_owned(), RefOr::T(SecurityScheme::Http(scheme)));
@@ -61,7 +62,7 @@ impl Completion<'_> {
         let summary = self.operation.summary.clone();
         self.operation.description.take_if(|description| Some(&*description) == summary.as_ref());
         self.name();
-        if self.operation.security.is_some() {
+        if self.operation.security.is_some() || self.is_command {
             self.parameters();
             self.problems();
         } else {
@@ -69,11 +70,10 @@ impl Completion<'_> {
             let responses = &mut self.operation.responses.responses;
             responses.entry("422".to_owned()).or_insert_with(|| responses::reference("Invalid"));
         }
+        let (heeds_key, is_counted) = (self.heeds_key(), self.operation.security.is_some());
         for response in self.operation.responses.responses.values_mut() {
             if let RefOr::T(response) = response {
-                let of_one = !self.path.ends_with("/batch");
-                let is_command = self.is_command && !self.path.starts_with(OF_OPERATORS);
-                describe(response, is_command, of_one, self.operation.security.is_some());
+                describe(response, heeds_key, !self.path.ends_with("/batch"), is_counted);
             }
         }
         if let Some(RefOr::T(created)) = self.operation.responses.responses.get_mut("201") {
@@ -97,6 +97,32 @@ impl Completion<'_> {
         self.path.starts_with(OF_OPERATORS)
     }
 
+    /// Whether it is a command of records that may be sent again: one that answers what became of them. What else is answered
+    /// is a secret, and shown once; of one's own record the changes say themselves how it is to be.
+    fn heeds_key(&self) -> bool {
+        let answered = ["200", "201"].iter().filter_map(|status| self.operation.responses.responses.get(*status));
+        let receipts = ["Receipt", "BatchAnswer"].map(|name| RefOr::Ref(Ref::from_schema_name(name)));
+        let mut bodies = answered.filter_map(|answer| match answer {
+            RefOr::T(answer) => match answer.content.get("application/json")? {
+                RefOr::T(content) => content.schema.as_ref(),
+                RefOr::Ref(_) => None,
+            },
+            RefOr::Ref(_) => None,
+        });
+        self.is_command && !self.is_of_operators() && self.path != OWN && bodies.any(|body| receipts.contains(body))
+    }
+
+    /// Whether it shows one record.
+    fn shows_one(&self) -> bool {
+        !self.is_command && (self.path.ends_with("{id}") || self.path == OWN)
+    }
+
+    /// Whether it reads what follows the log at a distance.
+    fn reads_behind(&self) -> bool {
+        let is_log = self.path.ends_with("/events") && !self.has_id();
+        is_log || self.path.ends_with("/timeline") || takes(self.operation, "sort")
+    }
+
     /// Whether the answer is a stream, which reads no list.
     fn goes_on(&self) -> bool {
         let ok = self.operation.responses.responses.get("200");
@@ -106,14 +132,9 @@ impl Completion<'_> {
     fn parameters(&mut self) {
         let own = self.operation.parameters.take().unwrap_or_default();
         let mut all: Vec<Parameter> = Vec::new();
-        match (self.is_command, self.has_id()) {
-            _ if self.is_of_operators() => {}
-            (true, _) => all.push(parameters::idempotency_key()),
-            (false, true) if self.path.ends_with("{id}") => all.push(parameters::if_none_match()),
-            (false, true) if self.path.ends_with("/timeline") => all.push(parameters::consistency()),
-            (false, false) if !self.goes_on() => all.push(parameters::consistency()),
-            (false, _) => {}
-        }
+        all.extend(self.heeds_key().then(parameters::idempotency_key));
+        all.extend(self.shows_one().then(parameters::if_none_match));
+        all.extend(self.reads_behind().then(parameters::consistency));
         all.extend([parameters::request_id(), parameters::trace_parent()]);
         let id = self.has_id().then(parameters::id);
         let name = self.path.contains("{name}").then(parameters::name);
@@ -142,13 +163,13 @@ impl Completion<'_> {
 }
 
 /// The headers of an answer.
-fn describe(response: &mut Response, is_command: bool, of_one: bool, is_counted: bool) {
+fn describe(response: &mut Response, heeds_key: bool, of_one: bool, is_counted: bool) {
     let mut headers = vec![("X-Request-Id", "The request's name.")];
     if is_counted {
         headers.push(("RateLimit", "How many requests remain, of the organization and of the key."));
         headers.push(("RateLimit-Policy", "How many there may be in which time."));
     }
-    if is_command {
+    if heeds_key {
         headers.extend(of_one.then_some(("ETag", "The record's version, for `If-Match`.")));
         headers.extend([
             ("Fairlead-Consistency", "Send it with a list to see this change there."),

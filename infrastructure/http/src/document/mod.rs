@@ -17,10 +17,13 @@ use utoipa::{
 };
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 
-use crate::{crm, events, health, operator};
+use crate::{crm, events, health, identity, operator, well_known};
 
 /// What the paths begin with that stand above organizations.
 const OF_OPERATORS: &str = "/v1/operator/";
+
+/// One's own record.
+const OWN: &str = "/v1/me";
 
 /// The name of the security scheme.
 pub(crate) const BEARER: &str = "bearer";
@@ -35,6 +38,13 @@ pub(crate) const BEARER: &str = "bearer";
     ),
     servers((url = "/", description = "This server")),
     tags(
+        (name = "sessions", description = "Signing in, going on, and signing out; and the links that are sent by mail."),
+        (name = "me", description = "What is one's own: profile, password, second factor, organizations."),
+        (name = "organizations", description = "The organization in which one works."),
+        (name = "projects", description = "Workspaces inside an organization."),
+        (name = "memberships", description = "Who belongs to an organization, and what they may do."),
+        (name = "roles", description = "What members may do, by name."),
+        (name = "api_keys", description = "Keys for programs."),
         (name = "contacts", description = "The people a company knows."),
         (name = "events", description = "What happened, and what happens."),
         (name = "operator", description = "Those who read the log, for operators: of all organizations at once."),
@@ -46,10 +56,13 @@ struct Base;
 
 /// Every route that the document shows.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config
-        .configure(health::routes)
-        .service(served)
-        .service(scope::scope("/v1").configure(crm::routes).configure(events::routes).configure(operator::routes));
+    config.configure(health::routes).configure(well_known::routes).service(served).service(
+        scope::scope("/v1")
+            .configure(identity::routes)
+            .configure(crm::routes)
+            .configure(events::routes)
+            .configure(operator::routes),
+    );
 }
 
 /// The document. The same for every call.

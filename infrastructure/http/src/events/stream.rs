@@ -74,7 +74,7 @@ pub(super) async fn stream(
     if request.extensions().contains::<HeadOnly>() {
         return Ok(response.finish());
     }
-    let listening = live.listen(cx.tenant()).await?;
+    let listening = live.listen(cx.tenant(), &wanted).await?;
     let lifetime = gate.remaining(&cx);
     let follow = Follow::new(History::clone(&history), (*cx).clone(), wanted, listening, resume, lifetime);
     Ok(response.streaming(follow.stream()))

@@ -39,7 +39,10 @@ pub(super) fn harden(headers: &mut HeaderMap, path: &str) {
     set(X_FRAME_OPTIONS, "DENY");
     set(REFERRER_POLICY, "no-referrer");
     set(CONTENT_SECURITY_POLICY, if docs { DOCS_POLICY } else { API_POLICY });
-    set(CACHE_CONTROL, if docs { "no-cache" } else { "no-store" });
+    // What may be kept says so itself.
+    if !headers.contains_key(CACHE_CONTROL) || docs {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(if docs { "no-cache" } else { "no-store" }));
+    }
 }
 
 /// The sites that may read answers.

@@ -141,7 +141,7 @@ impl Follow {
                     Ok(happened) if happened.position <= self.seen => {}
                     Ok(happened) => {
                         self.seen = happened.position;
-                        if self.wanted.takes(&happened.event_type) {
+                        if self.wanted.takes(&happened.event_type, happened.belonging) {
                             return Ok(happened.frame.clone());
                         }
                     }
@@ -169,7 +169,7 @@ impl Follow {
         })?;
         drop(turn);
         self.seen = if page.more { page.reached } else { begun };
-        let frames = page.events.iter().map(|event| Happened::of(event).frame);
+        let frames = page.events.iter().map(Happened::frame);
         Ok(frames.collect::<Vec<_>>().concat().into())
     }
 }

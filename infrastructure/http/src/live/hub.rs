@@ -1,7 +1,7 @@
 //! The one reader, and who listens to it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,10 +10,15 @@ use actix_web::web::Bytes;
 use fairlead_application::{
     AppError,
     envelope::{Place, SequencedEvent},
-    live::{Stretch, Tail},
+    history::Wanted,
+    live::{Stretch, Tail, TenantStream},
     log::LogError,
+    registry::aggregate_of,
 };
-use fairlead_domain::{ids::OrganizationId, kernel::ErrorKind};
+use fairlead_domain::{
+    ids::OrganizationId,
+    kernel::{Belonging, ErrorKind},
+};
 use tokio::{
     sync::{Notify, Semaphore, broadcast, watch},
     task::yield_now,
@@ -36,6 +41,9 @@ const BEGINNING: Duration = Duration::from_secs(5);
 /// The pauses before the log is asked again that did not answer.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// To whom records belong.
+type Belongings = HashMap<TenantStream, Belonging>;
 
 /// How many connections may listen.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +79,33 @@ struct Listeners {
 struct Channel {
     sender: broadcast::Sender<Arc<Happened>>,
     count: usize,
+    /// How many of them reach some records alone.
+    partial: usize,
+}
+
+/// For whom a stretch of the log is read.
+struct Audience {
+    tenants: Vec<Uuid>,
+    /// Those of which somebody reaches some records alone, and has to be told to whom a record belongs.
+    partial: Vec<Uuid>,
+}
+
+impl Listeners {
+    fn audience(&self) -> Audience {
+        let partial = self.tenants.iter().filter(|(_, channel)| channel.partial > 0);
+        Audience {
+            tenants: self.tenants.keys().copied().collect(),
+            partial: partial.map(|(tenant, _)| *tenant).collect(),
+        }
+    }
+
+    /// Whether somebody came for whom nothing was read.
+    fn exceed(&self, audience: &Audience) -> bool {
+        let missed = |(tenant, channel): (&Uuid, &Channel)| {
+            !audience.tenants.contains(tenant) || channel.partial > 0 && !audience.partial.contains(tenant)
+        };
+        self.tenants.iter().any(missed)
+    }
 }
 
 /// An event as it is sent.
@@ -78,14 +113,21 @@ struct Channel {
 pub(super) struct Happened {
     pub(super) position: i64,
     pub(super) event_type: String,
+    /// To whom the record belonged when the event was read; not asked unless somebody needs it.
+    pub(super) belonging: Option<Belonging>,
     /// The event in the form of the protocol, written once for all.
     pub(super) frame: Bytes,
 }
 
 impl Happened {
-    pub(super) fn of(event: &SequencedEvent) -> Self {
-        let frame = format!("id: {}\ndata: {}\n\n", event.place(), event.envelope());
-        Self { position: event.position, event_type: event.event.event_type.clone(), frame: frame.into() }
+    fn of(event: &SequencedEvent, belonging: Option<Belonging>) -> Self {
+        let (position, event_type) = (event.position, event.event.event_type.clone());
+        Self { position, event_type, belonging, frame: Self::frame(event) }
+    }
+
+    /// The event in the form of the protocol.
+    pub(super) fn frame(event: &SequencedEvent) -> Bytes {
+        format!("id: {}\ndata: {}\n\n", event.place(), event.envelope()).into()
     }
 }
 
@@ -109,17 +151,22 @@ impl Live {
         (Self(shared.clone()), LiveReader { tail, shared })
     }
 
-    /// Begins to listen to a tenant's events.
+    /// Begins to listen to a tenant's events, of which some records' alone may be wanted.
     ///
     /// # Errors
     /// `events.too_many_streams` when there are too many of the tenant, `service.unavailable` when there are too many at
     /// all, when the reader stops, or when it does not know yet where the log ends.
-    pub(crate) async fn listen(&self, tenant: OrganizationId) -> Result<Listening, Problem> {
-        let tenant = Uuid::from(tenant);
-        let receiver = self.0.enter(tenant)?;
+    pub(crate) async fn listen(&self, tenant: OrganizationId, wanted: &Wanted) -> Result<Listening, Problem> {
+        let (tenant, partial) = (Uuid::from(tenant), wanted.is_partial());
+        let receiver = self.0.enter(tenant, partial)?;
         // From here on leaving is this value's business.
-        let mut listening =
-            Listening { receiver, begun: Place { incarnation: 0, position: 0 }, tenant, shared: self.0.clone() };
+        let mut listening = Listening {
+            receiver,
+            begun: Place { incarnation: 0, position: 0 },
+            tenant,
+            partial,
+            shared: self.0.clone(),
+        };
         let mut reached = self.0.reached.subscribe();
         let begun = timeout(BEGINNING, reached.wait_for(Option::is_some)).await;
         let begun = begun.ok().and_then(Result::ok).and_then(|place| *place);
@@ -138,7 +185,7 @@ impl Shared {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, tenant: Uuid) -> Result<broadcast::Receiver<Arc<Happened>>, Problem> {
+    fn enter(&self, tenant: Uuid, partial: bool) -> Result<broadcast::Receiver<Arc<Happened>>, Problem> {
         if self.ended.is_cancelled() {
             return Err(AppError::Unavailable("the server stops".into()).into());
         }
@@ -146,10 +193,11 @@ impl Shared {
         if listeners.count >= self.limits.streams {
             return Err(AppError::Unavailable("too many connections listen to events".into()).into());
         }
-        let channel = listeners
-            .tenants
-            .entry(tenant)
-            .or_insert_with(|| Channel { sender: broadcast::Sender::new(ROOM), count: 0 });
+        let channel = listeners.tenants.entry(tenant).or_insert_with(|| Channel {
+            sender: broadcast::Sender::new(ROOM),
+            count: 0,
+            partial: 0,
+        });
         if channel.count >= self.limits.streams_per_organization {
             let detail = format!("an organization has {} streams of events at most", channel.count);
             // A limit of nought leaves a channel that nobody listens to.
@@ -157,17 +205,19 @@ impl Shared {
             return Err(Problem::new(ErrorKind::TooMany, "events.too_many_streams", detail));
         }
         channel.count += 1;
+        channel.partial += usize::from(partial);
         let receiver = channel.sender.subscribe();
         listeners.count += 1;
         self.arrived.notify_one();
         Ok(receiver)
     }
 
-    fn leave(&self, tenant: Uuid) {
+    fn leave(&self, tenant: Uuid, partial: bool) {
         let mut listeners = self.lock();
         listeners.count -= 1;
         if let Some(channel) = listeners.tenants.get_mut(&tenant) {
             channel.count -= 1;
+            channel.partial -= usize::from(partial);
             if channel.count == 0 {
                 listeners.tenants.remove(&tenant);
             }
@@ -207,13 +257,13 @@ impl LiveReader {
     }
 
     async fn turn(&mut self) -> Result<Turn, LogError> {
-        let tenants: Vec<Uuid> = {
+        let audience = {
             let listeners = self.shared.lock();
             if listeners.count == 0 {
                 self.shared.reached.send_replace(None);
                 return Ok(Turn::Alone);
             }
-            listeners.tenants.keys().copied().collect()
+            listeners.audience()
         };
         let reached = *self.shared.reached.borrow();
         let Some(reached) = reached else {
@@ -222,23 +272,39 @@ impl LiveReader {
             self.shared.reached.send_replace(Some(end));
             return Ok(Turn::More);
         };
-        let stretch = self.tail.read(reached.position, BATCH, Some(&tenants)).await?;
+        let stretch = self.tail.read(reached.position, BATCH, Some(&audience.tenants)).await?;
         let Some(stretch) = stretch else { return Ok(Turn::AtTheEnd) };
-        if !self.send(&stretch, Some(&tenants)) {
-            // Somebody came who listens to another tenant: read for all, so that nobody is forgotten.
+        let belongings = self.belongings(&stretch, |tenant| audience.partial.contains(&tenant)).await?;
+        if !self.send(&stretch, &belongings, Some(&audience)) {
+            // Somebody came for whom it was not read: read for all, so that nobody is forgotten.
             if let Some(stretch) = self.tail.read(reached.position, BATCH, None).await? {
-                self.send(&stretch, None);
+                let belongings = self.belongings(&stretch, |_| true).await?;
+                self.send(&stretch, &belongings, None);
             }
         }
         Ok(Turn::More)
     }
 
-    /// Sends a stretch, unless there is somebody for whose tenant it was not read.
-    fn send(&self, stretch: &Stretch, read_for: Option<&[Uuid]>) -> bool {
-        let written: Vec<_> =
-            stretch.events.iter().map(|event| (event.tenant, Arc::new(Happened::of(event)))).collect();
+    /// To whom the records belong whose events these are, in those tenants where somebody needs it.
+    async fn belongings(&self, stretch: &Stretch, needed: impl Fn(Uuid) -> bool) -> Result<Belongings, LogError> {
+        let belong = |event: &&SequencedEvent| aggregate_of(&event.event.event_type).is_some_and(|info| info.belongs);
+        let events = stretch.events.iter().filter(|event| needed(event.tenant)).filter(belong);
+        let streams: HashSet<TenantStream> = events.map(|event| (event.tenant, event.stream)).collect();
+        if streams.is_empty() {
+            return Ok(Belongings::new());
+        }
+        self.tail.belongings(&streams.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Sends a stretch, unless there is somebody for whom it was not read.
+    fn send(&self, stretch: &Stretch, belongings: &Belongings, read_for: Option<&Audience>) -> bool {
+        let happened = |event: &SequencedEvent| {
+            let belonging = belongings.get(&(event.tenant, event.stream)).copied();
+            (event.tenant, Arc::new(Happened::of(event, belonging)))
+        };
+        let written: Vec<_> = stretch.events.iter().map(happened).collect();
         let listeners = self.shared.lock();
-        if read_for.is_some_and(|tenants| listeners.tenants.keys().any(|tenant| !tenants.contains(tenant))) {
+        if read_for.is_some_and(|audience| listeners.exceed(audience)) {
             return false;
         }
         for (tenant, happened) in written {
@@ -267,6 +333,7 @@ pub(crate) struct Listening {
     /// Everything behind this place is received, and perhaps a little before it.
     pub(super) begun: Place,
     tenant: Uuid,
+    partial: bool,
     shared: Arc<Shared>,
 }
 
@@ -284,6 +351,6 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.shared.leave(self.tenant);
+        self.shared.leave(self.tenant, self.partial);
     }
 }

@@ -130,6 +130,7 @@ impl From<AppError> for Problem {
                 &format!(r#"Bearer realm="fairlead", error="insufficient_scope", scope="{permission}""#),
             ),
             AppError::Contended | AppError::KeyInProgress => problem.retry_later(),
+            AppError::TooManyAttempts { retry_after } => problem.header(RETRY_AFTER, &retry_after.to_string()),
             AppError::HeldBack => problem.header(RETRY_AFTER, BACKLOG_SECONDS),
             AppError::Unavailable(cause) | AppError::Internal(cause) => {
                 problem.0.cause = Some(Arc::from(cause));

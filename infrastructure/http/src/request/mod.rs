@@ -1,5 +1,6 @@
 //! What is read from requests: who asks, for what, under which conditions.
 
+mod asker;
 mod auth;
 mod body;
 mod decode;
@@ -8,12 +9,14 @@ mod idempotency;
 mod if_match;
 mod member;
 mod name;
+mod origin;
 mod query;
 mod rate;
 mod request_id;
 mod shape;
 mod valid;
 
+pub(crate) use asker::{Asker, Tries, Try};
 pub(crate) use auth::{Auth, Gate, TRACEPARENT};
 pub(crate) use body::Limits;
 pub(crate) use id::Id;
@@ -21,6 +24,7 @@ pub(crate) use idempotency::IDEMPOTENCY_KEY;
 pub(crate) use if_match::{IfMatch, matches};
 pub(crate) use member::Member;
 pub(crate) use name::{Name, name};
+pub use origin::{InvalidProxies, TrustedProxies};
 pub(crate) use query::{Query, no_query};
 pub use rate::{InvalidRate, Rate};
 pub(crate) use rate::{RATE_LIMIT, RATE_LIMIT_POLICY, Rates, Standings};

@@ -165,12 +165,12 @@ fn seconds(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use fairlead_application::{Actor, access::Scopes};
+    use fairlead_application::{Actor, access::Access};
 
     use super::*;
 
     fn caller(tenant: u128, actor: &str) -> Context {
-        Context::new(Uuid::from_u128(tenant).into(), Actor::new(actor), Scopes::default())
+        Context::new(Uuid::from_u128(tenant).into(), Actor::new(actor), Access::default())
     }
 
     #[test]

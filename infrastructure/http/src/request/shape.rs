@@ -12,12 +12,18 @@ use serde::{
 pub(crate) struct Object<T>(pub(crate) T);
 
 /// `MAX` items at most.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct List<T, const MAX: usize>(pub(crate) Vec<T>);
 
 /// `MAX` members at most, each once.
 #[derive(Debug, Clone)]
 pub(crate) struct Map<T, const MAX: usize>(pub(crate) BTreeMap<String, T>);
+
+impl<T, const MAX: usize> Default for List<T, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl<T, const MAX: usize> Default for Map<T, MAX> {
     fn default() -> Self {

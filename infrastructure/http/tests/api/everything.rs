@@ -14,30 +14,30 @@ use crate::{
 };
 
 /// What everybody may ask.
-const OPEN: &[&str] = &["/health/live", "/health/ready", "/health/serving", "/openapi.json"];
+const OPEN: &[&str] = &["/.well-known/jwks.json", "/health/live", "/health/ready", "/health/serving", "/openapi.json"];
 
-struct Operation {
-    template: String,
-    method: String,
+pub(crate) struct Operation {
+    pub(crate) template: String,
+    pub(crate) method: String,
     /// The permission it demands.
     scope: Option<String>,
     example: Option<Value>,
     /// The query parameters it documents.
-    query: Vec<String>,
+    pub(crate) query: Vec<String>,
     /// Whether it documents `If-Match`.
-    condition: bool,
+    pub(crate) condition: bool,
     /// Whether it documents `Idempotency-Key`.
     key: bool,
     /// Whether its answer goes on.
-    stream: bool,
+    pub(crate) stream: bool,
 }
 
 impl Operation {
-    fn path(&self, id: &str) -> String {
+    pub(crate) fn path(&self, id: &str) -> String {
         self.template.replace("{id}", id).replace("{name}", id)
     }
 
-    fn of_record(&self) -> bool {
+    pub(crate) fn of_record(&self) -> bool {
         self.template.contains('{')
     }
 
@@ -51,7 +51,7 @@ impl Operation {
         token(1, if self.of_operators() { "operator:*" } else { "*:*" })
     }
 
-    fn request(&self, service: &Service, id: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, service: &Service, id: &str) -> RequestBuilder {
         let request = service.bare(&self.method, &self.path(id));
         self.example.iter().fold(request, |request, body| request.json(body))
     }
@@ -100,7 +100,7 @@ fn every() -> Vec<Operation> {
 }
 
 /// The operations that demand a permission.
-fn secured() -> Vec<Operation> {
+pub(crate) fn secured() -> Vec<Operation> {
     let secured: Vec<_> = every().into_iter().filter(|operation| operation.scope.is_some()).collect();
     assert!(secured.len() >= 8);
     secured

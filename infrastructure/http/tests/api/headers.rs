@@ -1,6 +1,6 @@
 //! Headers that every answer has, and those of browsers.
 
-use fairlead_application::{Actor, Context, access::Scopes, ports::EventStore};
+use fairlead_application::{Actor, Context, access::Access, ports::EventStore};
 use serde_json::json;
 
 use crate::service::{Ask, ORIGIN, Service, organization};
@@ -103,7 +103,7 @@ async fn requests_and_traces_are_found_in_events() {
         let request = service.request("POST", "/v1/contacts").json(&json!({ "name": "Ana" }));
         let made = request.header("x-request-id", request_id).header("traceparent", traceparent).answer().await;
         assert_eq!(made.status, 201);
-        let cx = Context::new(organization(1).into(), Actor::new("test"), Scopes::default());
+        let cx = Context::new(organization(1).into(), Actor::new("test"), Access::default());
         let stream = made.body["id"].as_str().unwrap().parse().unwrap();
         let event = service.store.events(&cx, stream).await.unwrap().remove(0);
         assert_eq!(event.metadata.actor, "ana");

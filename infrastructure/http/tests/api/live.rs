@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use fairlead_application::ports::Clock;
-use fairlead_http::token::{Grant, Signer};
+use chrono::{DateTime, Utc};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::{
@@ -13,13 +11,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    memory::Counting,
-    service::{Ask, Service, organization, token, tokens},
-};
+use crate::service::{Ask, START, Service, claims, organization, signed, token};
 
 /// A connection, read event by event.
-struct Stream {
+pub(crate) struct Stream {
     response: Response,
     read: String,
 }
@@ -28,7 +23,7 @@ struct Stream {
 type Block = Vec<(String, String)>;
 
 impl Stream {
-    async fn open(request: RequestBuilder) -> Self {
+    pub(crate) async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -53,7 +48,7 @@ impl Stream {
     }
 
     /// The next event's id and content.
-    async fn event(&mut self) -> (String, Value) {
+    pub(crate) async fn event(&mut self) -> (String, Value) {
         let block = self.block().await.expect("an event");
         let [(id, place), (data, content)] = &block[..] else { panic!("{block:?}") };
         assert_eq!((id.as_str(), data.as_str()), ("id", "data"));
@@ -72,7 +67,7 @@ impl Stream {
     }
 }
 
-fn follow(service: &Service, token: &str) -> RequestBuilder {
+pub(crate) fn follow(service: &Service, token: &str) -> RequestBuilder {
     service.bare("GET", "/v1/events/stream").bearer_auth(token).header("accept-encoding", "gzip, br")
 }
 
@@ -174,27 +169,19 @@ async fn who_was_away_too_long_is_sent_to_the_history() {
     assert_eq!(service.get("/v1/events/stream?last_event_id=%00").await.status, 400);
 }
 
-/// Tells a time that stands still.
-struct At(DateTime<Utc>);
-
-impl Clock for At {
-    fn now(&self) -> DateTime<Utc> {
-        self.0
-    }
-}
-
 #[tokio::test]
 async fn a_stream_ends_with_its_token() {
     let service = Service::start().await;
     // Expired by the 9 of the 10 seconds that clocks may differ.
-    let start: DateTime<Utc> = "2026-03-01T12:00:00Z".parse().unwrap();
-    let grant = Grant { subject: "ana".into(), organization: organization(1).into(), scope: "*:*".into() };
-    let signer = Signer::new(&tokens()).unwrap();
-    let nearly = signer.sign(&grant, Duration::ZERO, &At(start - TimeDelta::seconds(9)), &Counting::new()).unwrap();
-    let mut stream = Stream::open(follow(&service, &nearly)).await;
+    let start: DateTime<Utc> = START.parse().unwrap();
+    let expired = |seconds: i64| {
+        let mut claims = claims();
+        claims["exp"] = json!(start.timestamp() - seconds);
+        signed(&claims)
+    };
+    let mut stream = Stream::open(follow(&service, &expired(9))).await;
     assert_eq!(stream.end().await, "expired");
-    let gone = signer.sign(&grant, Duration::ZERO, &At(start - TimeDelta::seconds(10)), &Counting::new()).unwrap();
-    follow(&service, &gone).answer().await.is_problem(401, "access.expired_token");
+    follow(&service, &expired(10)).answer().await.is_problem(401, "access.expired_token");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod live;
 mod logs;
 mod memory;
 mod operator;
+mod reach;
 mod service;
 mod settings;
 mod tokens;

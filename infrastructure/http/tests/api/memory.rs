@@ -9,14 +9,22 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_application::{
     AppError, Context, Recorded,
+    access::Extent,
     crm::{TimelineEntry, TimelinePort},
     health::{self, HealthCheck},
     list::{Condition, ListPort, ListQuery, Literal, Operator, Page, Position, Search, words},
     memory::MemoryStore,
-    ports::{Append, Appended, Clock, EventStore, IdGenerator, Loaded, StoreError, StoredEvent},
+    ports::{
+        Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError, StoredEvent,
+        StoredStream,
+    },
     recorded::decode_state,
 };
-use fairlead_domain::{crm::Contact, ids::OrganizationId, kernel::UniqueKey};
+use fairlead_domain::{
+    crm::Contact,
+    ids::OrganizationId,
+    kernel::{Aggregate, UniqueKey},
+};
 use uuid::Uuid;
 
 /// How the store behaves.
@@ -94,6 +102,14 @@ impl EventStore for Store {
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
         self.inner.events(cx, stream).await
     }
+
+    async fn secrets(&self, cx: &Context, stream: Uuid) -> Result<Secrets, StoreError> {
+        self.inner.secrets(cx, stream).await
+    }
+
+    async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
+        self.inner.register(cx, query).await
+    }
 }
 
 /// A list that is computed anew each time.
@@ -101,7 +117,12 @@ pub(crate) struct Contacts(pub(crate) Arc<Store>);
 
 #[async_trait]
 impl ListPort<Contact> for Contacts {
-    async fn page(&self, cx: &Context, query: &ListQuery) -> Result<Page<Recorded<Contact>>, AppError> {
+    async fn page(
+        &self,
+        cx: &Context,
+        within: Extent<'_>,
+        query: &ListQuery,
+    ) -> Result<Page<Recorded<Contact>>, AppError> {
         if cx.read_after.is_some_and(|token| token.xid > self.0.written.load(Ordering::SeqCst)) {
             return Err(AppError::NotYetVisible);
         }
@@ -113,6 +134,7 @@ impl ListPort<Contact> for Contacts {
         });
         let mut rows: Vec<_> = states
             .filter(|row| !row.state.deleted && query.filter.0.iter().all(|condition| holds(condition, row)))
+            .filter(|row| within.covers(row.state.belongs()))
             .filter(|row| query.search.as_ref().is_none_or(|search| meets(search, row)))
             .map(|row| (place(query, &row), row))
             .collect();

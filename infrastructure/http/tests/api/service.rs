@@ -3,14 +3,22 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
+use chrono::{DateTime, Utc};
 use fairlead_application::{
-    App, administration::Operators, crm::Timelines, health::HealthCheck, history::History, list::Lists, live::Tail,
+    App,
+    administration::Operators,
+    crm::Timelines,
+    health::HealthCheck,
+    history::History,
+    identity::{memory::MemoryKeys, tokens::Algorithm},
+    list::Lists,
+    live::Tail,
     memory::MemoryStore,
+    ports::System,
 };
-use fairlead_http::{
-    Live, LiveLimits, LiveReader, Parts, Rate, Settings, server,
-    token::{self, Grant, Signer},
-};
+use fairlead_http::{Live, LiveLimits, LiveReader, Parts, Rate, Settings, TrustedProxies, server};
+use fairlead_tokens::{KeyRing, Names, TrustedIssuer, Verifier};
+use jsonwebtoken::{EncodingKey, Header};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +26,7 @@ use uuid::Uuid;
 
 use crate::desk::Desk;
 use crate::memory::{Contacts, Counting, Part, Store, Ticking};
+use crate::reach::Holders;
 
 /// The largest body of these tests, in bytes.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
@@ -32,6 +41,8 @@ pub(crate) struct Service {
     /// What operators see.
     pub(crate) desk: Arc<Desk>,
     pub(crate) handle: ServerHandle,
+    /// The installation's own keys; none before they are prepared.
+    pub(crate) ring: Arc<KeyRing>,
     client: Client,
     token: String,
 }
@@ -42,8 +53,44 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-pub(crate) fn tokens() -> token::Settings {
-    token::Settings { key: vec![7; 32].into(), issuer: "fairlead".into(), audience: "fairlead-api".into() }
+/// The secret shared with the issuer of these tests' tokens.
+pub(crate) const SECRET: &str = "a secret of thirty-two characters";
+/// The time at which the clock of these tests begins.
+pub(crate) const START: &str = "2026-03-01T12:00:00Z";
+
+/// The installation's own keys, none yet; and an issuer whom it trusts.
+pub(crate) fn verifier() -> (Arc<KeyRing>, Arc<Verifier>) {
+    let names = Names { issuer: "https://fairlead.example".into(), audience: "fairlead-api".into() };
+    let keys = Arc::new(MemoryKeys::default());
+    let (clock, ids) = (Arc::new(Ticking::new()), Arc::new(Counting::new()));
+    let ring = Arc::new(KeyRing::new(names, Algorithm::EdDsa, keys, clock, ids, Arc::new(System)));
+    let issuer = json!({
+        "issuer": "fairlead", "audience": "fairlead-api", "algorithms": ["HS256"], "secret": SECRET, "may_operate": true,
+    });
+    let issuers = vec![serde_json::from_value::<TrustedIssuer>(issuer).unwrap()];
+    (ring.clone(), Arc::new(Verifier::new(ring, issuers).unwrap()))
+}
+
+/// The claims of a token that is accepted for an hour.
+pub(crate) fn claims() -> Value {
+    let now = START.parse::<DateTime<Utc>>().unwrap().timestamp();
+    json!({
+        "iss": "fairlead", "aud": "fairlead-api", "sub": "ana", "org": organization(1), "scope": "*:*",
+        "iat": now, "exp": now + 3600, "jti": "1",
+    })
+}
+
+/// A token with these claims.
+pub(crate) fn signed(claims: &Value) -> String {
+    jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+}
+
+/// A token of an organization with these permissions.
+pub(crate) fn token(organization_number: u128, scope: &str) -> String {
+    let mut claims = claims();
+    claims["org"] = json!(organization(organization_number));
+    claims["scope"] = json!(scope);
+    signed(&claims)
 }
 
 pub(crate) fn organization(n: u128) -> Uuid {
@@ -54,8 +101,8 @@ pub(crate) fn settings() -> Settings {
     Settings {
         bind: ([127, 0, 0, 1], 0).into(),
         cors_origins: vec![ORIGIN.to_owned()],
+        trusted_proxies: TrustedProxies::default(),
         max_body_bytes: MAX_BODY,
-        token: tokens(),
         rate_per_organization: Rate { per_second: 20_000, burst: 20_000 },
         rate_per_key: Rate { per_second: 10_000, burst: 10_000 },
         secret: vec![9; 32].into(),
@@ -69,14 +116,6 @@ pub(crate) fn live(store: Arc<MemoryStore>) -> (Live, LiveReader) {
     Live::new(tail, LiveLimits { streams: 20, streams_per_organization: 10 })
 }
 
-/// A token of an organization with these permissions.
-pub(crate) fn token(organization_number: u128, scope: &str) -> String {
-    let organization = organization(organization_number).into();
-    let grant = Grant { subject: "ana".into(), organization, scope: scope.into() };
-    let signer = Signer::new(&tokens()).unwrap();
-    signer.sign(&grant, Duration::from_secs(3600), &Ticking::new(), &Counting::new()).unwrap()
-}
-
 impl Service {
     pub(crate) async fn start() -> Self {
         Self::with(settings(), vec![Part::Up("store")])
@@ -86,6 +125,7 @@ impl Service {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, clock) = (Arc::new(Store::default()), Arc::new(Ticking::new()));
         let desk = Arc::new(Desk::default());
+        let (ring, credentials) = verifier();
         let (live, reader) = live(store.inner.clone());
         let stop = CancellationToken::new();
         tokio::spawn(reader.run(stop.clone()));
@@ -97,6 +137,8 @@ impl Service {
             live: live.clone(),
             timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
             operators: Operators::new(desk.clone(), desk.clone()),
+            credentials: Arc::new(Holders(credentials.clone())),
+            keys: ring.clone(),
             health,
             clock,
         };
@@ -104,7 +146,7 @@ impl Service {
         let handle = server.handle();
         tokio::spawn(server);
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { address, live, stop, store, desk, handle, client, token: token(1, "*:*") }
+        Self { address, live, stop, store, desk, handle, ring, client, token: token(1, "*:*") }
     }
 
     /// A request without a token.

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use fairlead_application::{App, administration::Operators, crm::Timelines, history::History, list::Lists};
-use fairlead_http::{Parts, ServerError, Settings, server, token};
+use fairlead_http::{Parts, ServerError, Settings, server};
 
 use crate::{
     desk::Desk,
     memory::{Contacts, Counting, Store, Ticking},
-    service::{live, settings, tokens},
+    service::{live, settings, verifier},
 };
 
 fn refusal(settings: Settings) -> ServerError {
     let (store, clock) = (Arc::new(Store::default()), Arc::new(Ticking::new()));
     let app = App::new(store.clone(), clock.clone(), Arc::new(Counting::new()));
+    let (keys, credentials) = verifier();
     let parts = Parts {
         app,
         history: History::new(store.inner.clone()),
@@ -21,16 +22,12 @@ fn refusal(settings: Settings) -> ServerError {
         contacts: Lists::new(Arc::new(Contacts(store.clone()))),
         timelines: Timelines::new(Arc::new(Contacts(store))),
         operators: Operators::new(Arc::new(Desk::default()), Arc::new(Desk::default())),
+        credentials,
+        keys,
         health: Vec::new(),
         clock,
     };
     server(settings, parts).err().expect("no server")
-}
-
-#[tokio::test]
-async fn a_short_key_is_refused() {
-    let token = token::Settings { key: vec![7; 31].into(), ..tokens() };
-    assert!(matches!(refusal(Settings { token, ..settings() }), ServerError::WeakKey(_)));
 }
 
 #[tokio::test]

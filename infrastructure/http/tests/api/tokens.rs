@@ -3,45 +3,41 @@
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use fairlead_application::ports::Clock;
-use fairlead_http::token::{self, Grant, Signer, WeakKey};
+use chrono::{DateTime, Utc};
+use fairlead_application::identity::tokens::AccessTokens;
+use fairlead_domain::ids::OrganizationId;
+use fairlead_tokens::Grant;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::{
-    memory::{Counting, Ticking},
-    service::{Ask, Service, organization, token, tokens},
-};
+use crate::service::{Ask, SECRET, START, Service, claims, organization, signed, token};
 
-/// The claims of a token that is accepted.
-fn claims() -> Value {
-    let now = Ticking::new().now().timestamp();
-    json!({
-        "iss": "fairlead", "aud": "fairlead-api", "sub": "ana", "org": organization(1), "scope": "*:*",
-        "iat": now, "exp": now + 600, "jti": "1",
-    })
-}
-
-fn signed(algorithm: Algorithm, key: &[u8], claims: &Value) -> String {
-    jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(key)).unwrap()
+fn signed_by(algorithm: Algorithm, key: &str, claims: &Value) -> String {
+    jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(key.as_bytes())).unwrap()
 }
 
 fn with(change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
     let mut claims = claims();
     change(claims.as_object_mut().unwrap());
-    signed(Algorithm::HS256, &[7; 32], &claims)
+    signed(&claims)
+}
+
+fn start() -> i64 {
+    START.parse::<DateTime<Utc>>().unwrap().timestamp()
 }
 
 /// A token whose reader must understand what we don't (RFC 7515, section 4.1.11).
 fn critical() -> String {
     let header = Header { crit: Some(vec!["bound".into()]), ..Header::new(Algorithm::HS256) };
-    jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(&[7; 32])).unwrap()
+    jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }
 
 /// Tokens that must not be accepted, with the code they are answered.
 pub(crate) fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
     let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-    let now = Ticking::new().now().timestamp();
+    let now = start();
     let good = with(|_| {});
     let (rest, _) = good.rsplit_once('.').unwrap();
     let invalid = "access.invalid_token";
@@ -50,8 +46,8 @@ pub(crate) fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
         ("dots", "...".into(), invalid),
         ("alg none", format!("{}.{}.", part(json!({ "alg": "none", "typ": "JWT" })), part(claims())), invalid),
         ("no signature", format!("{rest}."), invalid),
-        ("another algorithm", signed(Algorithm::HS512, &[7; 32], &claims()), invalid),
-        ("another key", signed(Algorithm::HS256, &[8; 32], &claims()), invalid),
+        ("another algorithm", signed_by(Algorithm::HS512, SECRET, &claims()), invalid),
+        ("another key", signed_by(Algorithm::HS256, &"8".repeat(32), &claims()), invalid),
         ("wrong issuer", with(|c| drop(c.insert("iss".into(), json!("other")))), invalid),
         ("wrong audience", with(|c| drop(c.insert("aud".into(), json!(["other"])))), invalid),
         ("no issuer", with(|c| drop(c.remove("iss"))), invalid),
@@ -61,6 +57,9 @@ pub(crate) fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
         ("empty subject", with(|c| drop(c.insert("sub".into(), json!("")))), invalid),
         ("subject with NUL", with(|c| drop(c.insert("sub".into(), json!("a\0")))), invalid),
         ("a policy's name", with(|c| drop(c.insert("sub".into(), json!("policy:crm.tag_new_contacts")))), invalid),
+        ("a user's name", with(|c| drop(c.insert("sub".into(), json!("user:ana")))), invalid),
+        ("a key's name", with(|c| drop(c.insert("sub".into(), json!("api_key:1")))), invalid),
+        ("where people are kept", with(|c| drop(c.insert("org".into(), json!(OrganizationId::DIRECTORY)))), invalid),
         ("critical extension", critical(), invalid),
         ("no scope", with(|c| drop(c.remove("scope"))), invalid),
         ("no organization", with(|c| drop(c.remove("org"))), invalid),
@@ -107,7 +106,7 @@ async fn a_missing_permission_is_named() {
 #[tokio::test]
 async fn clocks_may_differ_a_little() {
     let service = Service::start().await;
-    let now = Ticking::new().now().timestamp();
+    let now = start();
     let late = with(|c| drop(c.insert("exp".into(), json!(now - 5))));
     let early = with(|c| drop(c.insert("nbf".into(), json!(now + 5))));
     let several = with(|c| drop(c.insert("aud".into(), json!(["other", "fairlead-api"]))));
@@ -134,7 +133,7 @@ async fn only_what_is_needed_has_to_be_claimed() {
 #[tokio::test]
 async fn dates_may_have_fractions() {
     let service = Service::start().await;
-    let now = Ticking::new().now().timestamp() as f64;
+    let now = start() as f64;
     let dated = |exp: f64, nbf: f64| {
         with(|c| {
             for (claim, date) in [("exp", exp), ("nbf", nbf), ("iat", nbf)] {
@@ -151,14 +150,34 @@ async fn dates_may_have_fractions() {
     ask(text).await.is_problem(401, "access.invalid_token");
 }
 
-#[test]
-fn short_keys_and_endless_lives_are_refused() {
-    let weak = token::Settings { key: vec![7; 31].into(), ..tokens() };
-    assert_eq!(Signer::new(&weak).err(), Some(WeakKey));
-    let grant = Grant { subject: "ana".into(), organization: organization(1).into(), scope: String::new() };
-    let signed = Signer::new(&tokens()).unwrap().sign(&grant, Duration::MAX, &Ticking::new(), &Counting::new());
-    assert!(matches!(signed, Err(token::SignError::Lifetime)));
-    let nobody = Grant { subject: "\n".into(), ..grant };
-    let signed = Signer::new(&tokens()).unwrap().sign(&nobody, Duration::ZERO, &Ticking::new(), &Counting::new());
-    assert!(matches!(signed, Err(token::SignError::Subject)));
+#[tokio::test]
+async fn our_own_tokens_are_taken_and_their_keys_are_published() {
+    let service = Service::start().await;
+    service.ring.prepare().await.unwrap();
+    let grant = Grant { subject: "ana".into(), organization: organization(1).into(), scope: "contacts:read".into() };
+    let token = service.ring.sign(&grant, Duration::from_secs(600)).await.unwrap();
+    let answer = service.bare("GET", "/v1/contacts").bearer_auth(token.expose_secret()).answer().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let keys = service.bare("GET", "/.well-known/jwks.json").answer().await;
+    assert_eq!(keys.header("content-type"), "application/jwk-set+json");
+    assert_eq!(keys.header("cache-control"), "public, max-age=300");
+    let key = &keys.body["keys"][0];
+    assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
+    assert!(key["x"].is_string() && key.get("d").is_none(), "{key}");
+    let header: Value = serde_json::from_slice(
+        &BASE64_URL_SAFE_NO_PAD.decode(token.expose_secret().split('.').next().unwrap()).unwrap(),
+    )
+    .unwrap();
+    assert_eq!(header, json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": key["kid"] }));
+}
+
+#[tokio::test]
+async fn nobody_signs_in_yet() {
+    let service = Service::start().await;
+    service.ring.prepare().await.unwrap();
+    let [user, session] = [1, 2].map(Uuid::from_u128);
+    let lifetime = Duration::from_secs(900);
+    let token = service.ring.sign_session(user.into(), organization(1).into(), session.into(), lifetime).unwrap();
+    let answer = service.bare("GET", "/v1/contacts").bearer_auth(token.expose_secret()).answer().await;
+    answer.is_problem(401, "access.invalid_token");
 }

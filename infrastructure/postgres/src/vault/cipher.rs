@@ -29,6 +29,10 @@ pub(super) enum Place<'a> {
     SubjectKey(Uuid, Uuid, i32),
     /// A field of an event.
     Field { tenant: Uuid, subject: Uuid, event: Uuid, event_type: &'a str, pointer: &'a str },
+    /// A secret kept beside a stream, in a tenant, under the key of the person of the stream's id.
+    Secret(Uuid, Uuid, &'a str),
+    /// The private half of a key that signs tokens, by the key's name.
+    SigningKey(&'a str),
 }
 
 impl Place<'_> {
@@ -46,6 +50,10 @@ impl Place<'_> {
                 let ids = [tenant.as_bytes(), subject.as_bytes(), event.as_bytes().as_slice()].concat();
                 [&b"field\0"[..], &ids, event_type.as_bytes(), b"\0", pointer.as_bytes()].concat()
             }
+            Self::Secret(tenant, stream, name) => {
+                [&b"secret\0"[..], tenant.as_bytes(), stream.as_bytes(), name.as_bytes()].concat()
+            }
+            Self::SigningKey(id) => [&b"signing key\0"[..], id.as_bytes()].concat(),
         }
     }
 }
@@ -95,7 +103,8 @@ impl Key {
         serde_json::from_slice(&plain).map_err(|_| VaultError::Broken)
     }
 
-    fn encrypt(&self, plain: &[u8], place: &Place<'_>) -> Result<Vec<u8>, VaultError> {
+    /// Encrypts bytes.
+    pub(super) fn encrypt(&self, plain: &[u8], place: &Place<'_>) -> Result<Vec<u8>, VaultError> {
         let mut nonce = [0; NONCE];
         System.fill(&mut nonce).map_err(VaultError::Entropy)?;
         let payload = Payload { msg: plain, aad: &place.bytes() };
@@ -103,7 +112,8 @@ impl Key {
         Ok([&nonce[..], &sealed].concat())
     }
 
-    fn decrypt(&self, sealed: &[u8], place: &Place<'_>) -> Result<Vec<u8>, VaultError> {
+    /// Decrypts bytes.
+    pub(super) fn decrypt(&self, sealed: &[u8], place: &Place<'_>) -> Result<Vec<u8>, VaultError> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(VaultError::Broken)?;
         let payload = Payload { msg: sealed, aad: &place.bytes() };
         self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| VaultError::Broken)

@@ -9,6 +9,7 @@ mod installation;
 mod open;
 mod rotation;
 mod seal;
+mod signing;
 
 use std::{
     collections::HashMap,
@@ -22,8 +23,9 @@ use fairlead_application::{
 };
 pub use installation::{InstallationKeys, InvalidKeys};
 pub(crate) use open::Hold;
-pub use rotation::{KeyStatus, Rotation, key_status, rewrap_tenant_keys, rotate_tenant_keys};
+pub use rotation::{KeyStatus, Rotation, key_status, rewrap_keys, rotate_tenant_keys};
 pub(crate) use seal::Sealed;
+pub use signing::PostgresSigningKeys;
 use tokio_postgres::Client;
 use uuid::Uuid;
 

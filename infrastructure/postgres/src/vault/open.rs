@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use fairlead_application::{envelope::SequencedEvent, ports::StoredEvent};
+use fairlead_application::{
+    envelope::SequencedEvent,
+    ports::{Secrets, StoredEvent},
+};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -10,6 +13,7 @@ use uuid::Uuid;
 use super::{
     SEALED, SUBJECT, Vault, VaultError,
     cipher::{Key, Place},
+    subject_key,
 };
 
 /// Whether the keys are held until the transaction ends, so that nobody is erased before what is written then can be found.
@@ -55,6 +59,28 @@ impl Vault {
         let wanted = wanted(stream, events).into_iter().map(|subject| (tenant, subject)).collect();
         let keys = self.engine_keys(client, wanted, Hold::No).await?;
         events.iter_mut().try_for_each(|event| open_event(tenant, stream, event, &keys))
+    }
+
+    /// Opens what is kept beside a stream, as `fairlead_app`; nothing once its key is destroyed.
+    pub(crate) async fn secrets(&self, client: &Client, tenant: Uuid, stream: Uuid) -> Result<Secrets, VaultError> {
+        // The tenant's key can be exchanged between two looks; not again and again.
+        match self.look_at_secrets(client, tenant, stream).await {
+            Err(VaultError::Moved) => self.look_at_secrets(client, tenant, stream).await,
+            secrets => secrets,
+        }
+    }
+
+    async fn look_at_secrets(&self, client: &Client, tenant: Uuid, stream: Uuid) -> Result<Secrets, VaultError> {
+        let sql = "select name, sealed, wrapped, tenant_key from engine.secrets_of($1, $2)";
+        let mut secrets = Secrets::default();
+        for row in client.query(sql, &[&tenant, &stream]).await? {
+            let key = subject_key(&row, 2)?;
+            let Some(key) = self.app_unwrap(client, tenant, stream, &key).await? else { continue };
+            let (name, sealed): (String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
+            let secret = key.decrypt(&sealed, &Place::Secret(tenant, stream, &name))?;
+            secrets.0.push((name, secret.into()));
+        }
+        Ok(secrets)
     }
 
     /// The same as `fairlead_app`.

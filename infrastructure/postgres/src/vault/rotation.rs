@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Vault, VaultError,
     cipher::{Key, Place},
+    signing,
 };
 use crate::Databases;
 
@@ -27,7 +28,7 @@ pub struct Rotation {
 /// How many keys there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyStatus {
-    /// For each key of the installation, how many keys of tenants it wraps.
+    /// For each key of the installation, how many keys it wraps: of tenants, and such as sign tokens.
     pub installation: Vec<(String, i64)>,
     /// The number of the latest rotation, and whether it is finished.
     pub round: (i32, bool),
@@ -133,16 +134,16 @@ async fn rewrap(client: &Client, vault: &Vault, tenant: Uuid, round: i32, new: &
     Ok(subjects.len() as u64)
 }
 
-/// Wraps the keys of all tenants with the installation's current key, so that older ones can be taken out of the settings.
-/// Commands go on meanwhile. Tells how many were wrapped otherwise before; can be repeated.
+/// Wraps the keys of all tenants, and those that sign tokens, with the installation's current key, so that older ones can be
+/// taken out of the settings. Commands go on meanwhile. Tells how many were wrapped otherwise before; can be repeated.
 ///
 /// # Errors
 /// [`VaultError`]
-pub async fn rewrap_tenant_keys(databases: &Databases) -> Result<u64, VaultError> {
+pub async fn rewrap_keys(databases: &Databases) -> Result<u64, VaultError> {
     let (client, _connection) = databases.dedicated().await?;
     let installation = &databases.vault.installation;
     let (name, current) = installation.current()?;
-    let mut rewrapped = 0;
+    let mut rewrapped = signing::rewrap(&client, installation).await?;
     loop {
         let sql = "select tenant_id, number, wrapped, installation_key from engine.tenant_keys
                     where installation_key <> $1 order by tenant_id, number limit $2";
@@ -168,7 +169,11 @@ pub async fn rewrap_tenant_keys(databases: &Databases) -> Result<u64, VaultError
 /// [`VaultError`]
 pub async fn key_status(databases: &Databases) -> Result<KeyStatus, VaultError> {
     let (client, _connection) = databases.dedicated().await?;
-    let sql = "select installation_key, count(*) from engine.tenant_keys group by 1 order by 1";
+    let sql = "select installation_key, count(*)
+                 from (select installation_key from engine.tenant_keys
+                       union all
+                       select installation_key from identity.signing_keys where private_key is not null) wrapped
+                group by 1 order by 1";
     let rows = client.query(sql, &[]).await?;
     let installation = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     let installation = installation.collect::<Result<_, tokio_postgres::Error>>()?;

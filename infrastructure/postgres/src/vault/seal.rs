@@ -5,7 +5,8 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use fairlead_application::ports::{Append, NewEvent, PersonalField, StreamAppend, SubjectKey};
+use fairlead_application::ports::{Append, NewEvent, NewSecret, PersonalField, StreamAppend, SubjectKey};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -29,6 +30,10 @@ pub(crate) struct Sealed<'a> {
     pub(crate) used_subjects: Vec<Uuid>,
     /// Whose keys are destroyed.
     pub(crate) erased_subjects: Vec<Uuid>,
+    /// What is kept beside streams, column by column; what is to be forgotten is `None`.
+    pub(crate) secret_streams: Vec<Uuid>,
+    pub(crate) secret_names: Vec<&'a str>,
+    pub(crate) secrets: Vec<Option<Vec<u8>>>,
 }
 
 impl Vault {
@@ -72,6 +77,14 @@ impl Vault {
             for event in &stream.events {
                 sealed.data.push(seal_event(tenant, stream, event, &keys)?);
             }
+            for NewSecret { name, value } in &stream.secrets {
+                let place = Place::Secret(tenant, stream.id, name);
+                let secret = value.as_ref().zip(keys.get(&stream.id));
+                let secret = secret.map(|(value, key)| key.encrypt(value.expose_secret(), &place)).transpose()?;
+                sealed.secret_streams.push(stream.id);
+                sealed.secret_names.push(name);
+                sealed.secrets.push(secret);
+            }
         }
         Ok(sealed)
     }
@@ -87,6 +100,13 @@ impl Vault {
     ) -> Result<BTreeMap<Uuid, SubjectKey>, VaultError> {
         let (mut keys, mut missing) = (BTreeMap::new(), BTreeSet::new());
         for stream in &append.streams {
+            if stream.secrets.iter().any(|secret| secret.value.is_some()) && !erased.contains(&stream.id) {
+                if anew {
+                    missing.insert(stream.id);
+                } else {
+                    keys.insert(stream.id, stream.key.clone());
+                }
+            }
             for field in stream.events.iter().flat_map(|event| &event.personal) {
                 let subject = subject(stream, field);
                 if erased.contains(&subject) {

@@ -11,8 +11,8 @@ use fairlead_testing::{
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-/// Tables without a tenant: what they hold concerns the whole log.
-const WITHOUT_TENANT: [&str; 8] = [
+/// Tables without a tenant: what they hold concerns the whole log, or the installation.
+const WITHOUT_TENANT: [&str; 9] = [
     "engine.sequencer",
     "engine.ticks",
     "engine.subscriptions",
@@ -20,6 +20,7 @@ const WITHOUT_TENANT: [&str; 8] = [
     "engine.key_rounds",
     "engine.controls",
     "engine.rebuilds",
+    "identity.signing_keys",
     "public.seaql_migrations",
 ];
 
@@ -89,6 +90,7 @@ async fn roles_hold_what_they_need_and_no_more() {
         "drop_inbox_partition",
         "finish_rebuild",
         "make_inbox_partition",
+        "organizations_of",
         "rotate_command_results",
         "suspend_appends",
         "suspend_read_model",
@@ -142,6 +144,12 @@ async fn no_table_shows_or_takes_another_tenants_rows() {
     let park = "insert into engine.parked (tenant_id, stream_id, subscription, partition, first_version, error)
                 select tenant_id, stream_id, 'tester', 0, 1, 'broken' from engine.streams";
     admin.execute(park, &[]).await.unwrap();
+    let keep = "insert into engine.secrets (tenant_id, stream_id, name, sealed)
+                select tenant_id, stream_id, 'password', '' from engine.streams";
+    admin.execute(keep, &[]).await.unwrap();
+    let used = "insert into identity.api_key_uses (tenant_id, key_id, used_at)
+                select tenant_id, stream_id, now() from engine.streams";
+    admin.execute(used, &[]).await.unwrap();
     let app = connect(&database.app_url()).await;
     let (own, other) = (Uuid::from(tenants[0].tenant()), Uuid::from(tenants[1].tenant()));
     for (table, has_tenant) in tables(&admin).await {

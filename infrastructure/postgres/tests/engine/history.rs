@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fairlead_application::{
     AppError, Context, Expected,
-    access::{Authorized, Scopes, System as Everything},
+    access::{Access, Authorized, Extent, System as Everything},
     envelope::{Place, SequencedEvent},
     history::{CATCH_UP, EventsRead, Gap, History, HistoryPort, LogPage, LogQuery, Wanted},
     live::Tail,
@@ -39,7 +39,7 @@ impl World {
 
     /// Lives the story of a contact; answers the context of a reader that has seen it.
     async fn story(&self, cx: &Authorized<Everything>, id: Uuid) -> Authorized<EventsRead> {
-        let mut reader = Context::new(cx.tenant(), cx.actor().clone(), Scopes::parse("*:*"));
+        let mut reader = Context::new(cx.tenant(), cx.actor().clone(), Access::parse("*:*"));
         for command in Contact::story() {
             let outcome = self.engine.app.execute::<Contact>(cx, id.into(), Expected::Any, command).await.unwrap();
             reader.read_after = outcome.token;
@@ -92,7 +92,7 @@ async fn a_tenant_reads_its_own_log_in_order() {
     let (own, others): (BTreeSet<_>, BTreeSet<_>) =
         (foreign.events.iter().map(|e| e.position).collect(), all.events.iter().map(|e| e.position).collect());
     assert!(own.is_disjoint(&others) && own.len() == others.len());
-    let nobody = Context::new(cx.tenant(), cx.actor().clone(), Scopes::parse("events:read")).authorize().unwrap();
+    let nobody = Context::new(cx.tenant(), cx.actor().clone(), Access::parse("events:read")).authorize().unwrap();
     let query = LogQuery { after: 0, until: None, limit: 10, wanted: Wanted::by(&nobody, None, None) };
     assert!(world.store.log(&nobody, &query).await.unwrap().events.is_empty());
     world.engine.stop().await;
@@ -104,13 +104,16 @@ async fn a_record_has_its_history_and_no_other() {
     let (cx, other, id) = (caller(), caller(), System.next());
     world.story(&cx, id).await;
     let stored = world.engine.store.events(&cx, id).await.unwrap();
-    let page = world.store.record(&cx, "contact", id, 0, 200).await.unwrap().unwrap();
+    let page = world.store.record(&cx, "contact", Extent::Everything, id, 0, 200).await.unwrap().unwrap();
     assert_eq!((page.events, page.more), (stored.clone(), false));
-    let page = world.store.record(&cx, "contact", id, 1, 2).await.unwrap().unwrap();
+    let page = world.store.record(&cx, "contact", Extent::Everything, id, 1, 2).await.unwrap().unwrap();
     assert_eq!((&page.events[..], page.more), (&stored[1..3], true));
-    assert_eq!(world.store.record(&cx, "contact", id, 10_000, 2).await.unwrap().unwrap().events, []);
+    assert_eq!(
+        world.store.record(&cx, "contact", Extent::Everything, id, 10_000, 2).await.unwrap().unwrap().events,
+        []
+    );
     for (cx, aggregate, id) in [(&other, "contact", id), (&cx, "deal", id), (&cx, "contact", System.next())] {
-        assert_eq!(world.store.record(cx, aggregate, id, 0, 200).await.unwrap(), None);
+        assert_eq!(world.store.record(cx, aggregate, Extent::Everything, id, 0, 200).await.unwrap(), None);
     }
     world.engine.stop().await;
 }
@@ -198,6 +201,10 @@ async fn a_small_tenant_is_not_lost_in_a_huge_log() {
         blocks(&format!("engine.read_log('{big}', 0, null, 2000, 50, '{{contact}}', 'contact.never')")).await;
     assert_eq!(rows, 1, "the end of the span alone");
     assert!(touched < 20_000, "{touched} blocks for a span without a match");
+    let within = "'{}', null, '{}', '{contact}', gen_random_uuid(), null";
+    let (touched, rows) = blocks(&format!("engine.read_log_within('{big}', 0, null, 2000, 50, {within})")).await;
+    assert_eq!(rows, 1, "nothing is own");
+    assert!(touched < 30_000, "{touched} blocks for a span of records of others");
     let (touched, _) = blocks(&format!("engine.gap('{tenant}', 1, 0, 10001)")).await;
     assert!(touched < 60, "{touched} blocks for a gap");
     let (touched, _) = blocks(&format!("engine.read_record('{tenant}', '{id}', 'contact', 0, 51)")).await;

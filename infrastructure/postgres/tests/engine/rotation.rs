@@ -8,7 +8,7 @@ use fairlead_domain::{
     ids::ContactId,
     values::PersonName,
 };
-use fairlead_postgres::{InstallationKeys, VaultError, key_status, rewrap_tenant_keys, rotate_tenant_keys};
+use fairlead_postgres::{InstallationKeys, VaultError, key_status, rewrap_keys, rotate_tenant_keys};
 use fairlead_testing::{
     database::{ENCRYPTION_KEYS, TestDatabase},
     engine::{Engine, caller},
@@ -128,8 +128,8 @@ async fn an_installation_key_can_be_exchanged() {
     let keys = |text: &str| text.parse::<InstallationKeys>().unwrap();
     let new = format!("new:{}", "ab".repeat(32));
     let both = database.engine().with_keys(keys(&format!("{new},{ENCRYPTION_KEYS}")));
-    assert_eq!(rewrap_tenant_keys(&both).await.unwrap(), 1);
-    assert_eq!(rewrap_tenant_keys(&both).await.unwrap(), 0);
+    assert_eq!(rewrap_keys(&both).await.unwrap(), 1);
+    assert_eq!(rewrap_keys(&both).await.unwrap(), 0);
     assert_eq!(key_status(&both).await.unwrap().installation, [("new".to_owned(), 1)]);
     let store = |databases| fairlead_postgres::PostgresStore::new(databases, std::sync::Arc::default());
     use fairlead_application::ports::EventStore;

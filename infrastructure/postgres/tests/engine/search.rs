@@ -103,7 +103,7 @@ fn relevance(profile: &ContactProfile, search: &Search) -> Option<i32> {
 }
 
 /// All pages of a query.
-async fn pages(contacts: &Lists<Contact>, cx: &Authorized<Everything>, mut query: ListQuery) -> Vec<Uuid> {
+pub(crate) async fn pages(contacts: &Lists<Contact>, cx: &Authorized<Everything>, mut query: ListQuery) -> Vec<Uuid> {
     let mut found = Vec::new();
     loop {
         let page = contacts.page(cx, &query).await.unwrap();
@@ -116,7 +116,7 @@ async fn pages(contacts: &Lists<Contact>, cx: &Authorized<Everything>, mut query
     }
 }
 
-fn searching(q: &str, filter: &str, sort: Option<&str>, limit: u16) -> ListQuery {
+pub(crate) fn searching(q: &str, filter: &str, sort: Option<&str>, limit: u16) -> ListQuery {
     let sort = sort.map_or(Sort::RELEVANCE, |sort| Sort::parse(sort, Contact::FIELDS).unwrap());
     let filter = Filter::parse(filter, Contact::FIELDS).unwrap();
     ListQuery { filter, search: Some(Search::parse(q).unwrap()), sort, limit, after: None }
@@ -168,7 +168,7 @@ async fn search_finds_what_a_look_at_every_record_finds() {
 }
 
 /// Two tenants of 25,000 contacts each, of which few are called Zoé, and all have `example` in their address.
-async fn crowd(admin: &Client) -> [Uuid; 2] {
+pub(crate) async fn crowd(admin: &Client) -> [Uuid; 2] {
     let tenants = [caller(), caller()].map(|cx| Uuid::from(cx.tenant()));
     let fill = "insert into crm.contacts (tenant_id, id, subject_id, version, name, email, phone, tags, created_at, updated_at,
                                           state, words)
@@ -191,7 +191,7 @@ async fn crowd(admin: &Client) -> [Uuid; 2] {
 }
 
 /// Rows of the table that were read one after the other, and by an index, and how often an index was used.
-async fn reads(admin: &Client) -> (i64, i64, i64) {
+pub(crate) async fn reads(admin: &Client) -> (i64, i64, i64) {
     let sql = "select seq_tup_read, coalesce(idx_tup_fetch, 0), idx_scan from pg_stat_user_tables
                 where relid = 'crm.contacts'::regclass";
     let row = admin.query_one(sql, &[]).await.unwrap();
@@ -206,7 +206,7 @@ async fn no_list_reads_all_rows() {
     let cx = fairlead_application::Context::new(
         tenant.into(),
         caller().actor().clone(),
-        fairlead_application::access::Scopes::parse("*:*"),
+        fairlead_application::access::Access::parse("*:*"),
     );
     let cx = cx.authorize::<Everything>().unwrap();
     let newest = |n: usize, keep: &dyn Fn(i64) -> bool| -> Vec<i64> {

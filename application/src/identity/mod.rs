@@ -1,0 +1,44 @@
+//! Organizations, people, and access.
+
+mod attempts;
+mod correspondence;
+mod directory;
+mod factors;
+mod keys;
+mod letters;
+mod mail;
+mod members;
+#[cfg(feature = "testing")]
+pub mod memory;
+pub mod oidc;
+mod organizations;
+mod passwords;
+mod people;
+mod permissions;
+mod principals;
+mod role_admin;
+mod second_factor;
+mod service;
+mod sessions;
+mod tickets;
+pub mod tokens;
+
+pub use attempts::{Attempts, network};
+pub use correspondence::{Correspondence, Request};
+pub use directory::Directory;
+pub use factors::TotpSetup;
+pub use keys::{IssuedKey, KnownApiKey};
+pub use mail::{Letter, MailError, Mailer, Recipient};
+pub use members::{Acceptance, Member};
+pub use organizations::Founded;
+pub use passwords::Passwords;
+pub use people::{NewUser, OwnOrganization};
+pub use permissions::{
+    ApiKeysRead, ApiKeysWrite, MembershipsRead, MembershipsWrite, OrganizationsClose, OrganizationsExport,
+    OrganizationsRead, OrganizationsWrite, ProfileRead, ProfileWrite, ProjectsRead, ProjectsWrite, RolesRead,
+    RolesWrite, granted_by,
+};
+pub use principals::{KeyText, KeyUse, KeyUses, Principals, user_actor};
+pub use service::{Asking, Identity, IdentityParts, IdentitySettings};
+pub use sessions::{SecondFactor, SignIn, SignedIn};
+pub use tickets::{Purpose, Ticket, Tickets};
