@@ -4,8 +4,42 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use fairlead_domain::ids::{ApiKeyId, OrganizationId};
 
-use super::tokens::{KeyError, SigningKey, SigningKeys, Unless};
+use super::{
+    KeyUse, KeyUses,
+    tokens::{KeyError, SigningKey, SigningKeys, Unless},
+};
+use crate::AppError;
+
+/// Uses of keys in memory, in the order in which they were noted.
+#[derive(Default)]
+pub struct MemoryKeyUses(Mutex<Vec<KeyUse>>);
+
+impl MemoryKeyUses {
+    /// What was noted.
+    pub fn noted(&self) -> Vec<KeyUse> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl KeyUses for MemoryKeyUses {
+    async fn note(&self, uses: &[KeyUse]) -> Result<(), AppError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(uses);
+        Ok(())
+    }
+
+    async fn last(&self, organization: OrganizationId, keys: &[ApiKeyId]) -> Result<Vec<KeyUse>, AppError> {
+        let of_these = |one: &KeyUse| one.organization == organization && keys.contains(&one.key);
+        let mut last: Vec<KeyUse> = Vec::new();
+        for one in self.noted().into_iter().filter(of_these) {
+            last.retain(|other| other.key != one.key);
+            last.push(one);
+        }
+        Ok(last)
+    }
+}
 
 /// Signing keys in memory. Can be told not to answer.
 #[derive(Default)]

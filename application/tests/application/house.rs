@@ -5,21 +5,20 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_application::{
     App, AppError, Context,
     access::{Authorized, Permission},
     identity::{
-        Acceptance, Asking, Founded, Identity, IdentityParts, IdentitySettings, KeyUse, KeyUses, NewUser, Principals,
-        Purpose, SecondFactor, SignIn, SignedIn, Ticket, Tickets, tokens::AccessTokens,
+        Acceptance, Asking, Founded, Identity, IdentityParts, IdentitySettings, NewUser, Principals, Purpose,
+        SecondFactor, SignIn, SignedIn, Ticket, Tickets, memory::MemoryKeyUses, tokens::AccessTokens,
     },
     memory::MemoryStore,
     ports::{Clock, System},
 };
 use fairlead_domain::{
     identity::MembershipProfile,
-    ids::{ApiKeyId, OrganizationId, SessionId, UserId},
+    ids::{OrganizationId, SessionId, UserId},
     values::{Email, Label, Origin, PersonName},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -47,23 +46,6 @@ impl AccessTokens for Plain {
         _: Duration,
     ) -> Result<SecretString, AppError> {
         Ok(format!("{user} {organization} {session}").into())
-    }
-}
-
-/// Keys' uses, as they were noted.
-#[derive(Default)]
-pub(crate) struct Noted(pub(crate) Mutex<Vec<KeyUse>>);
-
-#[async_trait]
-impl KeyUses for Noted {
-    async fn note(&self, uses: &[KeyUse]) -> Result<(), AppError> {
-        self.0.lock().unwrap().extend(uses);
-        Ok(())
-    }
-
-    async fn last(&self, organization: OrganizationId, keys: &[ApiKeyId]) -> Result<Vec<KeyUse>, AppError> {
-        let all = self.0.lock().unwrap();
-        Ok(all.iter().filter(|one| one.organization == organization && keys.contains(&one.key)).copied().collect())
     }
 }
 
@@ -107,7 +89,7 @@ impl House {
             app: app.clone(),
             directory: store.clone(),
             tokens: Arc::new(Plain),
-            uses: Arc::new(Noted::default()),
+            uses: Arc::new(MemoryKeyUses::default()),
             entropy: Arc::new(System),
             secret: secret(),
             settings: IdentitySettings::default(),

@@ -3,11 +3,13 @@
 use chrono::TimeDelta;
 use fairlead_application::{
     Context,
-    identity::{ProfileRead, ProfileWrite, Purpose, SecondFactor, Ticket},
+    identity::{NewUser, ProfileRead, ProfileWrite, Purpose, SecondFactor, Ticket},
+    ports::Clock,
 };
 use fairlead_domain::{identity::User, ids::OrganizationId};
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::house::{House, PASSWORD, code, email, label, new_user, profile, totp_code};
+use crate::house::{House, PASSWORD, code, email, label, new_user, totp_code};
 
 #[tokio::test]
 async fn who_founds_an_organization_owns_it_and_is_signed_in() {

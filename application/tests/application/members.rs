@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use fairlead_application::{
     Context, Expected,
-    identity::{MembershipsRead, ProfileWrite},
+    identity::{MembershipsRead, ProfileWrite, memory::MemoryKeyUses},
+    ports::{Clock, EventStore},
 };
 use fairlead_domain::{
     identity::{ApiKeyProfile, Membership, Organization, OrganizationCommand, RoleChange, RoleProfile, RoleRef, User},
@@ -13,8 +14,9 @@ use fairlead_domain::{
     kernel::Patch,
     values::{Grant, Over, Permission as Pattern},
 };
+use secrecy::ExposeSecret;
 
-use crate::house::{House, Noted, PASSWORD, code, email, label, profile};
+use crate::house::{House, PASSWORD, code, email, label, profile};
 
 #[tokio::test]
 async fn who_is_invited_joins_and_may_do_what_their_roles_say() {
@@ -136,11 +138,11 @@ async fn a_key_acts_until_it_is_revoked_and_its_secret_is_kept_as_a_hash() {
     let cx = house.principals.of_key(&text, None).await.unwrap();
     assert_eq!((cx.tenant(), cx.actor().as_str()), (founded.organization, &*format!("api_key:{id}")));
     assert!(cx.may_any(&["contacts:read"]) && !cx.may_any(&["contacts:write", "profile:read"]));
-    let noted = Noted::default();
+    let noted = MemoryKeyUses::default();
     for _ in 0..2 {
         house.principals.note_uses(&noted).await.unwrap();
     }
-    assert_eq!(noted.0.lock().unwrap().len(), 1, "each use is noted once");
+    assert_eq!(noted.noted().len(), 1, "each use is noted once");
 
     let rotated =
         house.identity.rotate_key(&keys, id.into(), Expected::Any, Some(house.clock.now() + TimeDelta::hours(1)));

@@ -130,11 +130,11 @@ impl Completion<'_> {
     }
 
     fn parameters(&mut self) {
-        let own = self.operation.parameters.take().unwrap_or_default();
         let mut all: Vec<Parameter> = Vec::new();
         all.extend(self.heeds_key().then(parameters::idempotency_key));
         all.extend(self.shows_one().then(parameters::if_none_match));
         all.extend(self.reads_behind().then(parameters::consistency));
+        let own = self.operation.parameters.take().unwrap_or_default();
         all.extend([parameters::request_id(), parameters::trace_parent()]);
         let id = self.has_id().then(parameters::id);
         let name = self.path.contains("{name}").then(parameters::name);

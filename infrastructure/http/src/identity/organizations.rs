@@ -185,6 +185,7 @@ async fn register(
 /// Register an organization together with its owner, whether anybody may do so or not.
 #[utoipa::path(
     tag = "operator",
+    operation_id = "register_organization",
     security(("bearer" = [Auth::<OperatorWrite>::SCOPE])),
     request_body = NewOrganization,
     responses((status = 201, description = "It has come into being.", body = Registered))
@@ -314,6 +315,7 @@ async fn events(
 /// Suspend an organization: nobody can do anything in it until it is resumed.
 #[utoipa::path(
     tag = "operator",
+    operation_id = "suspend_organization",
     security(("bearer" = [Auth::<OperatorWrite>::SCOPE])),
     request_body = SuspensionOrder,
     responses((status = 200, description = "It is suspended.", body = Receipt))
@@ -336,6 +338,7 @@ async fn suspend(
 /// Resume a suspended organization.
 #[utoipa::path(
     tag = "operator",
+    operation_id = "resume_organization",
     security(("bearer" = [Auth::<OperatorWrite>::SCOPE])),
     responses((status = 200, description = "It is not suspended.", body = Receipt))
 )]

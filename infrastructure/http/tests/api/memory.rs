@@ -1,7 +1,7 @@
 //! Ports in memory: a store that can fail, a list over it, a clock and ids that repeat.
 
 use std::sync::{
-    Arc, Mutex,
+    Arc, Mutex, OnceLock,
     atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering},
 };
 
@@ -12,6 +12,7 @@ use fairlead_application::{
     access::Extent,
     crm::{TimelineEntry, TimelinePort},
     health::{self, HealthCheck},
+    identity::Principals,
     list::{Condition, ListPort, ListQuery, Literal, Operator, Page, Position, Search, words},
     memory::MemoryStore,
     ports::{
@@ -44,6 +45,8 @@ pub(crate) struct Store {
     events: Mutex<Vec<Uuid>>,
     written: AtomicU64,
     mood: AtomicU8,
+    /// Told of every stream that changes.
+    pub(crate) principals: OnceLock<Principals>,
 }
 
 impl Store {
@@ -84,6 +87,8 @@ impl EventStore for Store {
         if let Appended::Stored(token) = &appended {
             self.written.fetch_max(token.xid, Ordering::SeqCst);
             self.events.lock().unwrap().push(Uuid::nil());
+            let changed: Vec<_> = streams.iter().map(|(tenant, stream)| (Uuid::from(*tenant), *stream)).collect();
+            self.principals.wait().changed(&changed);
             let mut all = self.streams.lock().unwrap();
             for stream in streams {
                 if !all.contains(&stream) {
@@ -128,7 +133,8 @@ impl ListPort<Contact> for Contacts {
         }
         let streams = self.0.streams.lock().unwrap().clone();
         let ids: Vec<_> = streams.into_iter().filter(|(tenant, _)| *tenant == cx.tenant()).map(|(_, id)| id).collect();
-        let present = self.0.load(cx, &ids).await?.streams;
+        let mut present = self.0.load(cx, &ids).await?.streams;
+        present.retain(|stream| stream.aggregate == Contact::TYPE);
         let states = present.iter().map(|stream| {
             Recorded::new(cx.tenant(), stream, decode_state::<Contact>(&stream.state).expect("a contact"))
         });

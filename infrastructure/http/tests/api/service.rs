@@ -10,13 +10,18 @@ use fairlead_application::{
     crm::Timelines,
     health::HealthCheck,
     history::History,
-    identity::{memory::MemoryKeys, tokens::Algorithm},
+    identity::{
+        Identity, IdentityParts, IdentitySettings, Principals,
+        memory::{MemoryKeyUses, MemoryKeys},
+        tokens::Algorithm,
+    },
     list::Lists,
     live::Tail,
     memory::MemoryStore,
-    ports::System,
+    ports::{Clock, System},
 };
-use fairlead_http::{Live, LiveLimits, LiveReader, Parts, Rate, Settings, TrustedProxies, server};
+pub(crate) use fairlead_http::Settings;
+use fairlead_http::{Live, LiveLimits, LiveReader, Parts, Rate, TrustedProxies, server};
 use fairlead_tokens::{KeyRing, Names, TrustedIssuer, Verifier};
 use jsonwebtoken::{EncodingKey, Header};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
@@ -41,6 +46,12 @@ pub(crate) struct Service {
     /// What operators see.
     pub(crate) desk: Arc<Desk>,
     pub(crate) handle: ServerHandle,
+    clock: Arc<Ticking>,
+    /// Commands, past every check of access.
+    pub(crate) app: App,
+    /// Who may do what.
+    pub(crate) principals: Principals,
+    pub(crate) uses: Arc<MemoryKeyUses>,
     /// The installation's own keys; none before they are prepared.
     pub(crate) ring: Arc<KeyRing>,
     client: Client,
@@ -105,6 +116,7 @@ pub(crate) fn settings() -> Settings {
         max_body_bytes: MAX_BODY,
         rate_per_organization: Rate { per_second: 20_000, burst: 20_000 },
         rate_per_key: Rate { per_second: 10_000, burst: 10_000 },
+        tries_per_address: 0,
         secret: vec![9; 32].into(),
         shutdown_timeout: Duration::from_secs(5),
     }
@@ -116,12 +128,39 @@ pub(crate) fn live(store: Arc<MemoryStore>) -> (Live, LiveReader) {
     Live::new(tail, LiveLimits { streams: 20, streams_per_organization: 10 })
 }
 
+/// Who may do what, by the secret of [`settings`].
+pub(crate) fn people(
+    app: &App,
+    store: &Store,
+    ring: &Arc<KeyRing>,
+    uses: Arc<MemoryKeyUses>,
+    settings: IdentitySettings,
+) -> (Identity, Principals) {
+    let principals = Principals::new(app.clone(), Arc::new(Ticking::new()));
+    principals.followed(true);
+    assert!(store.principals.set(principals.clone()).is_ok());
+    let parts = IdentityParts {
+        app: app.clone(),
+        directory: store.inner.clone(),
+        tokens: ring.clone(),
+        uses,
+        entropy: Arc::new(System),
+        secret: self::settings().secret,
+        settings,
+    };
+    (Identity::new(parts).unwrap(), principals)
+}
+
 impl Service {
     pub(crate) async fn start() -> Self {
         Self::with(settings(), vec![Part::Up("store")])
     }
 
     pub(crate) fn with(settings: Settings, parts: Vec<Part>) -> Self {
+        Self::of(settings, parts, IdentitySettings { open_registration: true, ..IdentitySettings::default() })
+    }
+
+    pub(crate) fn of(settings: Settings, parts: Vec<Part>, of_people: IdentitySettings) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, clock) = (Arc::new(Store::default()), Arc::new(Ticking::new()));
         let desk = Arc::new(Desk::default());
@@ -129,24 +168,34 @@ impl Service {
         let (live, reader) = live(store.inner.clone());
         let stop = CancellationToken::new();
         tokio::spawn(reader.run(stop.clone()));
+        let app = App::new(store.clone(), clock.clone(), Arc::new(Counting::new()));
+        let uses = Arc::new(MemoryKeyUses::default());
+        let (identity, principals) = people(&app, &store, &ring, uses.clone(), of_people);
         let health = parts.into_iter().map(|part| Arc::new(part) as Arc<dyn HealthCheck>).collect();
         let parts = Parts {
-            app: App::new(store.clone(), clock.clone(), Arc::new(Counting::new())),
+            app: app.clone(),
             contacts: Lists::new(Arc::new(Contacts(store.clone()))),
             history: History::new(store.inner.clone()),
             live: live.clone(),
             timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
+            identity,
+            principals: principals.clone(),
             operators: Operators::new(desk.clone(), desk.clone()),
             credentials: Arc::new(Holders(credentials.clone())),
             keys: ring.clone(),
             health,
-            clock,
+            clock: clock.clone(),
         };
         let (server, address) = server(settings, parts).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { address, live, stop, store, desk, handle, ring, client, token: token(1, "*:*") }
+        let token = token(1, "*:*");
+        Self { address, live, stop, store, desk, handle, clock, app, principals, uses, ring, client, token }
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     /// A request without a token.

@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 
-use fairlead_application::{App, administration::Operators, crm::Timelines, history::History, list::Lists};
+use fairlead_application::{
+    App, administration::Operators, crm::Timelines, history::History, identity::IdentitySettings, list::Lists,
+};
 use fairlead_http::{Parts, ServerError, Settings, server};
 
 use crate::{
     desk::Desk,
     memory::{Contacts, Counting, Store, Ticking},
-    service::{live, settings, verifier},
+    service::{live, people, settings, verifier},
 };
 
 fn refusal(settings: Settings) -> ServerError {
     let (store, clock) = (Arc::new(Store::default()), Arc::new(Ticking::new()));
     let app = App::new(store.clone(), clock.clone(), Arc::new(Counting::new()));
     let (keys, credentials) = verifier();
+    let (identity, principals) = people(&app, &store, &keys, Arc::default(), IdentitySettings::default());
     let parts = Parts {
+        identity,
+        principals,
         app,
         history: History::new(store.inner.clone()),
         live: live(store.inner.clone()).0,

@@ -172,12 +172,12 @@ async fn our_own_tokens_are_taken_and_their_keys_are_published() {
 }
 
 #[tokio::test]
-async fn nobody_signs_in_yet() {
+async fn a_token_of_a_session_that_nobody_began_is_refused() {
     let service = Service::start().await;
     service.ring.prepare().await.unwrap();
     let [user, session] = [1, 2].map(Uuid::from_u128);
     let lifetime = Duration::from_secs(900);
     let token = service.ring.sign_session(user.into(), organization(1).into(), session.into(), lifetime).unwrap();
     let answer = service.bare("GET", "/v1/contacts").bearer_auth(token.expose_secret()).answer().await;
-    answer.is_problem(401, "access.invalid_token");
+    answer.is_problem(401, "session.ended");
 }

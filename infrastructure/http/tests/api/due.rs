@@ -1,0 +1,98 @@
+//! What each operation of the document needs to succeed.
+
+use fairlead_application::administration::{StreamKey, SubscriptionAdministration};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    desk::KNOWN,
+    everything::Operation,
+    house::{code, leaving, record, registered, somebody},
+    service::{Ask, Service, token},
+};
+
+/// What an operation needs to succeed: a record, who may ask, and what is sent.
+pub(crate) struct Due {
+    pub(crate) id: String,
+    pub(crate) token: String,
+    pub(crate) body: Option<Value>,
+}
+
+impl Due {
+    pub(crate) fn request(&self, service: &Service, operation: &Operation, path: &str) -> RequestBuilder {
+        let request = service.bare(&operation.method, path);
+        self.body.iter().fold(request, |request, body| request.json(body))
+    }
+}
+
+/// Prepares an operation: those of before may have deleted what they got.
+pub(crate) async fn due(service: &Service, operation: &Operation) -> Due {
+    let body = operation.example.clone();
+    let holding = |id: String, scope: &str| Due { id, token: token(1, scope), body: body.clone() };
+    if operation.of_person() || operation.scope.is_none() {
+        return of_somebody(service, operation).await;
+    }
+    if operation.template.starts_with("/v1/operator/organizations") {
+        return holding(registered(service, 1).await, "operator:*");
+    }
+    if operation.of_operators() {
+        // A rebuild to look at, and an event to discard.
+        service.desk.rebuild(KNOWN).await.unwrap();
+        let id = |name: &str| operation.example.as_ref().and_then(|body| body[name].as_str()?.parse::<Uuid>().ok());
+        if let (Some(tenant), Some(stream), Some(event)) = (id("organization_id"), id("stream_id"), id("event_id")) {
+            service.desk.wait_for(StreamKey { tenant, stream }, event);
+        }
+        return holding(KNOWN.to_owned(), "operator:*");
+    }
+    let collection = if operation.collection() == "events" { "contacts" } else { operation.collection() };
+    let id = record(service, collection).await;
+    let mut due = holding(id.unwrap_or_else(|| panic!("{operation}: tell this test how to make one")), "*:*");
+    match (&*operation.method, &*operation.template) {
+        // A project that was archived is restored, a role deleted first.
+        ("POST", "/v1/roles/{id}/restore") => {
+            let path = format!("/v1/roles/{}", due.id);
+            service.request("DELETE", &path).answer().await;
+        }
+        ("POST", "/v1/organizations/{id}/reopen") => {
+            service.request("POST", &format!("/v1/organizations/{}/close", due.id)).answer().await;
+        }
+        // Names are unique.
+        ("POST", "/v1/projects" | "/v1/roles") | ("PATCH", "/v1/projects/{id}" | "/v1/roles/{id}") => {
+            if let Some(body) = &mut due.body {
+                body["name"] = json!(format!("Another than {}", due.id));
+            }
+        }
+        _ => {}
+    }
+    due
+}
+
+/// Somebody who signed in, and what they send.
+async fn of_somebody(service: &Service, operation: &Operation) -> Due {
+    let ana = somebody(service).await;
+    let mut body = operation.example.clone();
+    let mut say = |name: &str, value: &str| {
+        if let Some(body) = &mut body {
+            body[name] = json!(value);
+        }
+    };
+    let mut id = String::new();
+    match &*operation.template {
+        "/v1/sessions/{id}" => {
+            let sessions = ana.ask(service, "GET", "/v1/sessions", Value::Null).await;
+            id = sessions.body["data"][0]["id"].as_str().unwrap().to_owned();
+        }
+        "/v1/sessions" | "/v1/password_resets" => say("email", &ana.email),
+        "/v1/sessions/refresh" => say("refresh_token", &ana.refresh_token),
+        "/v1/sessions/switch" => say("organization_id", &ana.organization),
+        "/v1/me/totp/enable" => {
+            let secret = ana.begun_totp(service).await;
+            say("code", &code(service, &secret));
+        }
+        "/v1/me/totp/disable" | "/v1/me/recovery_codes" => drop(ana.with_totp(service).await),
+        "/v1/me/erase" => drop(leaving(service, &ana).await),
+        _ => {}
+    }
+    Due { id, token: ana.token, body }
+}
