@@ -1,16 +1,9 @@
-# Secrets, identifiers and ports.
+# Secrets and ports.
 # shellcheck shell=bash
 
 # random_hex BYTES
 random_hex() {
     od -An -v -tx1 -N "$1" /dev/urandom | tr -d ' \n'
-}
-
-random_uuid() {
-    local hex
-    hex=$(random_hex 16)
-    printf '%s-%s-4%s-%x%s-%s\n' "${hex:0:8}" "${hex:8:4}" "${hex:13:3}" \
-        "$((8 + (0x${hex:16:1} & 3)))" "${hex:17:3}" "${hex:20:12}"
 }
 
 # answers PORT

@@ -44,13 +44,37 @@ set_environment() {
     set_default FAIRLEAD_ENCRYPTION_KEYS "own:$(remembered encryption_key random_hex 32)"
     set_default FAIRLEAD_ERASURE_JOURNAL "$local_directory/erasures.jsonl"
     set_default FAIRLEAD_MAIL_DIRECTORY "$local_directory/mail"
-    set_default FAIRLEAD_ORGANIZATION_ID "$(remembered organization random_uuid)"
+    # Whoever reaches this machine may register; a server in the open would say no.
+    set_default FAIRLEAD_OPEN_REGISTRATION true
+    set_default FAIRLEAD_ORGANIZATION_ID "$(setting organization)"
     # A program that listens everywhere is reached here, too.
     api_url="http://$(printf '%s' "$FAIRLEAD_HTTP_ADDRESS" | sed -E 's/^(0\.0\.0\.0|\[::\]):/127.0.0.1:/')"
+    write_environment
+}
+
+# For those who run the program by hand.
+write_environment() {
     write_variables "$local_directory/fairlead.env" \
         FAIRLEAD_DATABASE_URL FAIRLEAD_APP_DATABASE_URL FAIRLEAD_ENGINE_DATABASE_URL FAIRLEAD_AMQP_URL \
         FAIRLEAD_HTTP_ADDRESS FAIRLEAD_OPERATIONS_ADDRESS FAIRLEAD_SECRET_KEY \
-        FAIRLEAD_ENCRYPTION_KEYS FAIRLEAD_ERASURE_JOURNAL FAIRLEAD_MAIL_DIRECTORY FAIRLEAD_ORGANIZATION_ID
+        FAIRLEAD_ENCRYPTION_KEYS FAIRLEAD_ERASURE_JOURNAL FAIRLEAD_MAIL_DIRECTORY FAIRLEAD_OPEN_REGISTRATION \
+        FAIRLEAD_ORGANIZATION_ID
+}
+
+# Registers the first organization, as anybody would; its owner's password is remembered.
+found_organization() {
+    owner_email=owner@example.com
+    owner_password=$(remembered owner_password random_hex 12)
+    [ -z "$(setting organization)" ] || return 0
+    local owner registered id
+    owner='{"name": "First Owner", "email": "'$owner_email'", "password": "'$owner_password'"}'
+    registered=$(curl -sS --fail-with-body "$api_url/v1/organizations" -H 'content-type: application/json' \
+        -d '{"name": "First", "owner": '"$owner"'}') || fail "the first organization can't be registered: $registered"
+    id=$(printf '%s' "$registered" | sed 's/.*"organization_id":"\([^"]*\)".*/\1/')
+    keep organization "$id"
+    FAIRLEAD_ORGANIZATION_ID=$id
+    export FAIRLEAD_ORGANIZATION_ID
+    write_environment
 }
 
 # json KEY VALUE…
@@ -67,7 +91,8 @@ json() {
 # introduce TOKEN
 introduce() {
     (umask 077 && json \
-        api_url "$api_url" docs_url "$api_url/docs" operations_url "http://$FAIRLEAD_OPERATIONS_ADDRESS" token "$1" organization_id "$FAIRLEAD_ORGANIZATION_ID" \
+        api_url "$api_url" docs_url "$api_url/docs" operations_url "http://$FAIRLEAD_OPERATIONS_ADDRESS" \
+        owner_email "$owner_email" owner_password "$owner_password" token "$1" organization_id "$FAIRLEAD_ORGANIZATION_ID" \
         database_url "$FAIRLEAD_DATABASE_URL" app_database_url "$FAIRLEAD_APP_DATABASE_URL" \
         engine_database_url "$FAIRLEAD_ENGINE_DATABASE_URL" amqp_url "$FAIRLEAD_AMQP_URL" >"$root/.local/run.json.new")
     # Whole or not at all: it also tells others that the program is ready.
@@ -84,12 +109,12 @@ introduce() {
                  $FAIRLEAD_ENGINE_DATABASE_URL
   broker         $FAIRLEAD_AMQP_URL
   letters        ${FAIRLEAD_MAIL_DIRECTORY#"$root/"}
-  token          $1
+  owner          $owner_email, who signs in with the password $owner_password
 
   all of this is in .local/run.json, the environment of the program in $place/fairlead.env, its log in
   $place/fairlead.log; a first command:
 
-curl -X POST $api_url/v1/contacts -H 'authorization: Bearer $1' -H 'content-type: application/json' -d '{"name":"Bo Reis","email":"bo@example.com"}'
+curl $api_url/v1/sessions -H 'content-type: application/json' -d '{"email":"$owner_email","password":"$owner_password"}'
 
 END
 }

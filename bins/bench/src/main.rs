@@ -70,14 +70,8 @@ async fn main() {
         figure.limits.push(copied);
         figures.push(figure);
     }
-    if chosen.any("token_check") {
-        println!("token_check: a token, and a permission");
-        let checking = Checking::prepare().await;
-        let mut figure = Figure::bounded("token_check", "µs", checking.microseconds().await, 10.0);
-        for _ in 1..ROUNDS {
-            figure.values.push(checking.microseconds().await);
-        }
-        figures.push(figure);
+    if chosen.any("token_check") || chosen.any("sign_in") {
+        figures.extend(recognized().await);
     }
     figures.retain(|figure| chosen.has(figure.name));
     println!();
@@ -113,6 +107,20 @@ async fn commands(chosen: &Chosen) -> Vec<Figure> {
         println!("http: the API holds {resident:.0} MiB");
     }
     [new, existing, http].into_iter().filter(|figure| !figure.values.is_empty()).collect()
+}
+
+/// Tokens with their permissions, and passwords.
+async fn recognized() -> [Figure; 2] {
+    println!("token_check, sign_in: people who have signed in");
+    let checking = Checking::prepare().await;
+    let mut tokens = Figure::bounded("token_check", "µs", checking.microseconds().await, 10.0);
+    let mut sign_in = Figure::rate("sign_in");
+    for _ in 0..ROUNDS {
+        tokens.values.push(checking.microseconds().await);
+        sign_in.values.push(checking.sign_ins().await);
+        sign_in.limits.push(checking.passwords().await);
+    }
+    [tokens, sign_in]
 }
 
 /// Beside new contacts a second of `pgbench`: what commands could bring at most.

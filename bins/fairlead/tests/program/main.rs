@@ -12,6 +12,7 @@ mod logs;
 mod mail;
 mod operations;
 mod operator;
+mod people;
 mod policies;
 mod privacy;
 mod process;

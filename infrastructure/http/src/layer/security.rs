@@ -5,8 +5,9 @@ use actix_web::{
     http::{
         Method, Uri,
         header::{
-            ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
-            IF_MATCH, IF_NONE_MATCH, LOCATION, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+            ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY,
+            ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION, REFERRER_POLICY, RETRY_AFTER,
+            STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     middleware::Condition,
@@ -38,6 +39,9 @@ pub(super) fn harden(headers: &mut HeaderMap, path: &str) {
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(X_FRAME_OPTIONS, "DENY");
     set(REFERRER_POLICY, "no-referrer");
+    // Browsers heed it where it comes by TLS alone (RFC 6797, section 8.1).
+    set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    set(CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
     set(CONTENT_SECURITY_POLICY, if docs { DOCS_POLICY } else { API_POLICY });
     // What may be kept says so itself.
     if !headers.contains_key(CACHE_CONTROL) || docs {
