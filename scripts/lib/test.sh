@@ -13,6 +13,22 @@ prepare_python() {
     FAIRLEAD_TEST_PYTHON="$venv/bin/python"
 }
 
+# People sign in by a real provider in a test.
+prepare_provider() {
+    local source="$root/infrastructure/oidc/tests/provider" target="$local_directory/oidc-provider"
+    has npm || install_packages "nodejs npm" node
+    # What was installed is what the lock says, and complete.
+    if ! cmp -s "$source/package-lock.json" "$target/installed.json"; then
+        say "installing the OpenID Connect provider"
+        mkdir -p "$target"
+        cp "$source/package.json" "$source/package-lock.json" "$source/.npmrc" "$target/"
+        npm ci --prefix "$target" </dev/null >"$local_directory/npm.log" 2>&1 ||
+            fail "npm could not install oidc-provider; see .local/test/npm.log"
+        cp "$source/package-lock.json" "$target/installed.json"
+    fi
+    FAIRLEAD_TEST_OIDC_PROVIDER=$target
+}
+
 # start_test_services: starts what the environment does not name, and writes the variables that the tests read.
 start_test_services() {
     forget_own FAIRLEAD_TEST_DATABASE_URL postgres_password
@@ -25,6 +41,7 @@ start_test_services() {
     prepare_services
     start_services
     prepare_python
+    prepare_provider
     services_started || exit 1
     if [ -n "$own_postgres" ]; then
         FAIRLEAD_TEST_DATABASE_URL="postgres://fairlead:$postgres_password@127.0.0.1:$postgres_port/postgres"
@@ -36,7 +53,7 @@ start_test_services() {
     FAIRLEAD_TEST_POSTGRES_BIN=$postgres_bin
     write_variables "$local_directory/env" \
         FAIRLEAD_TEST_DATABASE_URL FAIRLEAD_TEST_AMQP_URL FAIRLEAD_TEST_AMQP_ADMIN_URL \
-        FAIRLEAD_TEST_POSTGRES_BIN FAIRLEAD_TEST_PYTHON
+        FAIRLEAD_TEST_POSTGRES_BIN FAIRLEAD_TEST_PYTHON FAIRLEAD_TEST_OIDC_PROVIDER
 }
 
 # Whether `scripts/services up test` has been called, and what it started is still there.

@@ -45,6 +45,14 @@ pub struct Acceptance {
     pub password: SecretString,
 }
 
+/// An invitation that holds.
+pub(super) struct Invitation {
+    pub(super) organization: OrganizationId,
+    pub(super) user: UserId,
+    owns: bool,
+    accept: MembershipCommand,
+}
+
 impl Identity {
     /// Invites the holder of an address, or invites once more.
     ///
@@ -89,20 +97,33 @@ impl Identity {
         token: &str,
         acceptance: Option<Acceptance>,
     ) -> Result<(OrganizationId, Outcome), AppError> {
+        let invitation = self.invitation(asking, token).await?;
+        let organization = invitation.organization;
+        self.registered_by_invitation(asking, invitation.user, acceptance).await?;
+        Ok((organization, self.join(asking, invitation).await?))
+    }
+
+    /// The invitation of a link, once it is found to hold: nobody registers by one that does not.
+    pub(super) async fn invitation(&self, asking: &Asking, token: &str) -> Result<Invitation, AppError> {
         let ticket = self.tickets.read(Purpose::AcceptInvitation, token)?;
-        let (organization, id) = (ticket.tenant, UserId::from(ticket.record));
-        let within = asking.within(organization, user_actor(id));
-        // First whether the invitation holds: nobody registers by one that does not.
-        let membership = self.app.read::<Membership>(&within, id).await?.ok_or(MembershipError::NotFound)?.state;
+        let (organization, user) = (ticket.tenant, UserId::from(ticket.record));
+        let within = asking.within(organization, user_actor(user));
+        let membership = self.app.read::<Membership>(&within, user).await?.ok_or(MembershipError::NotFound)?.state;
         let accept = MembershipCommand::Accept { number: ticket.number, at: self.now() };
         <Membership as fairlead_domain::kernel::Aggregate>::decide(Some(&membership), accept.clone())?;
-        self.registered_by_invitation(asking, id, acceptance).await?;
-        let mut steps = vec![Step::new::<Membership>(&within, id, Expected::Any, accept)];
-        if membership.profile.roles.contains(&RoleRef::OWNER) {
-            let add = OrganizationCommand::AddOwner(id);
-            steps.push(Step::new::<Organization>(&within, organization, Expected::Any, add));
+        let owns = membership.profile.roles.contains(&RoleRef::OWNER);
+        Ok(Invitation { organization, user, owns, accept })
+    }
+
+    /// Makes a member of who was invited.
+    pub(super) async fn join(&self, asking: &Asking, invitation: Invitation) -> Result<Outcome, AppError> {
+        let Invitation { organization, user, owns, accept } = invitation;
+        let within = asking.within(organization, user_actor(user));
+        let mut steps = vec![Step::new::<Membership>(&within, user, Expected::Any, accept)];
+        if owns {
+            steps.push(owner(&within, OrganizationCommand::AddOwner(user)));
         }
-        Ok((organization, first(self.app.execute_all(&within, &steps).await?)))
+        Ok(first(self.app.execute_all(&within, &steps).await?))
     }
 
     async fn registered_by_invitation(

@@ -3,6 +3,7 @@
 mod attempts;
 mod correspondence;
 mod directory;
+mod external;
 mod factors;
 mod keys;
 mod letters;
@@ -26,6 +27,7 @@ pub mod tokens;
 pub use attempts::{Attempts, network};
 pub use correspondence::{Correspondence, Request};
 pub use directory::Directory;
+pub use external::{Departure, ProviderSignIn, Return};
 pub use factors::TotpSetup;
 pub use keys::{IssuedKey, KnownApiKey};
 pub use mail::{Letter, MailError, Mailer, Recipient};

@@ -8,6 +8,7 @@ mod debug;
 mod envelope;
 mod error;
 mod execute;
+mod external;
 mod filter;
 mod house;
 mod identity;

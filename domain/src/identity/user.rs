@@ -97,6 +97,14 @@ pub struct Identity {
     pub subject: Personal<ExternalSubject>,
 }
 
+impl Identity {
+    /// What tells whose it is: no two users are linked to the same.
+    pub fn key(provider: &Provider, subject: &ExternalSubject) -> UniqueKey {
+        // A provider's name has no bar in it, so that no two pairs are written alike.
+        UniqueKey::new("user.identity", format!("{}|{}", provider.as_str(), subject.as_str()))
+    }
+}
+
 impl Aggregate for User {
     const CONTEXT: &'static str = "identity";
     const TYPE: &'static str = "user";
@@ -152,7 +160,7 @@ impl Aggregate for User {
             Do::UseRecoveryCode { index } => user.use_recovery_code(index),
             Do::RenewRecoveryCodes { count } => user.renew_recovery_codes(count),
             Do::LinkIdentity { provider, subject } => user.linked(provider, subject),
-            Do::UnlinkIdentity { provider, subject } => Ok(user.unlinked(provider, subject).into_iter().collect()),
+            Do::UnlinkIdentity { provider, subject } => user.unlinked(provider, subject),
         }
     }
 
@@ -225,9 +233,8 @@ impl Aggregate for User {
     fn keys(&self) -> Vec<UniqueKey> {
         let email = self.email.known().map(|email| UniqueKey::new("user.email", email.normalized()));
         let identities = self.identities.iter().filter_map(|identity| {
-            // A provider's name has no bar in it, so that no two pairs are written alike.
-            let (provider, subject) = (identity.provider.as_str(), identity.subject.known()?.as_str());
-            Some(UniqueKey::new("user.identity", format!("{provider}|{subject}")))
+            let subject = identity.subject.known()?;
+            Some(Identity::key(&identity.provider, subject))
         });
         email.into_iter().chain(identities).collect()
     }

@@ -243,8 +243,18 @@ fn unlink(text: &str) -> UserCommand {
 fn another_system_vouches_and_ceases_to() {
     given::<User>([registered()]).when(link("1")).then([linked("1")]).when(link("1")).then_nothing();
     let unlinked = || IdentityUnlinked { provider: provider("google"), subject: subject("1").into() };
-    given::<User>([registered(), linked("1")]).when(unlink("1")).then([unlinked()]).when(unlink("1")).then_nothing();
+    let known = || [registered(), PasswordChanged { at: moment(1), by_reset: false }, linked("1")];
+    given::<User>(known()).when(unlink("1")).then([unlinked()]).when(unlink("1")).then_nothing();
     given::<User>([registered(), linked("1")]).when(unlink("2")).then_nothing();
+}
+
+#[test]
+fn nobody_is_locked_out_by_unlinking() {
+    let kind = given::<User>([registered(), linked("1")]).when(unlink("1")).refused("user.last_way_in");
+    assert_eq!(kind, ErrorKind::Conflict);
+    let unlinked = |text: &str| IdentityUnlinked { provider: provider("google"), subject: subject(text).into() };
+    let two = given::<User>([registered(), linked("1"), linked("2")]);
+    two.when(unlink("1")).then([unlinked("1")]).when(unlink("2")).refused("user.last_way_in");
 }
 
 #[test]

@@ -51,6 +51,9 @@ pub enum UserError {
     /// More identities than a user can be linked to.
     #[error("a user is linked to {MAX_IDENTITIES} identities at most")]
     TooManyIdentities,
+    /// Without it nobody could sign in as the user.
+    #[error("this is the only way to sign in; choose a password first")]
+    LastWayIn,
 }
 
 impl DomainError for UserError {
@@ -68,6 +71,7 @@ impl DomainError for UserError {
             | Self::TotpNotBegun
             | Self::TotpNotEnabled
             | Self::TotpReused
+            | Self::LastWayIn
             | Self::RecoveryCodeUsed => ErrorKind::Conflict,
             Self::RecoveryCodesInvalid | Self::TooManyIdentities => ErrorKind::Invalid,
         }
@@ -90,6 +94,7 @@ impl DomainError for UserError {
             Self::RecoveryCodeUsed => "user.recovery_code_used",
             Self::RecoveryCodesInvalid => "user.recovery_codes_invalid",
             Self::TooManyIdentities => "user.too_many_identities",
+            Self::LastWayIn => "user.last_way_in",
         }
     }
 }

@@ -118,9 +118,16 @@ impl User {
         }
     }
 
-    pub(super) fn unlinked(&self, provider: Provider, subject: ExternalSubject) -> Option<UserEvent> {
+    /// Nobody is locked out by it: somebody without a password keeps one identity.
+    pub(super) fn unlinked(&self, provider: Provider, subject: ExternalSubject) -> Result<Vec<UserEvent>, UserError> {
         let subject = Personal::from(subject);
-        self.has_identity(&provider, &subject).then_some(UserEvent::IdentityUnlinked { provider, subject })
+        if !self.has_identity(&provider, &subject) {
+            Ok(vec![])
+        } else if !self.has_password && self.identities.len() == 1 {
+            Err(UserError::LastWayIn)
+        } else {
+            Ok(vec![UserEvent::IdentityUnlinked { provider, subject }])
+        }
     }
 
     fn has_identity(&self, provider: &Provider, subject: &Personal<ExternalSubject>) -> bool {
