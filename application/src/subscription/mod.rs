@@ -56,7 +56,8 @@ pub trait Claim: Send + Sync {
     /// Any [`LogError`].
     async fn entries(&self, after: i64, limit: u32) -> Result<Stretch, LogError>;
 
-    /// The events behind some entries, in the order of the entries.
+    /// The events behind some entries, in the order of the entries. Those are left out that are gone, since their organization
+    /// was purged.
     ///
     /// # Errors
     /// Any [`LogError`].

@@ -51,6 +51,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Erasures,
     },
+    /// Look after organizations: see how they stand, and delete those that are closed.
+    Organizations {
+        #[command(subcommand)]
+        action: Organizations,
+    },
     /// Look at events, or publish them again.
     Events {
         #[command(subcommand)]
@@ -135,11 +140,25 @@ pub(crate) enum SigningKeys {
 
 #[derive(Subcommand)]
 pub(crate) enum Erasures {
-    /// Erase again who was erased, after the database was restored from an older copy.
+    /// Erase again who was erased, and delete again which organizations were deleted, after the database was restored from an
+    /// older copy.
     Reapply {
         /// The journal; by default the configured one.
         #[arg(long, value_name = "FILE")]
         journal: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand, Clone, Copy)]
+pub(crate) enum Organizations {
+    /// List all: how each stands, when it was closed, when everything in it was deleted, and what it is called.
+    List,
+    /// Delete everything in a closed organization now, for good, without waiting until workers do so. Can be interrupted: workers
+    /// go on.
+    Purge {
+        /// The organization.
+        #[arg(value_name = "UUID")]
+        organization: Uuid,
     },
 }
 

@@ -95,6 +95,8 @@ pub(crate) struct Config {
     pub(crate) mail_directory: PathBuf,
     #[serde(default = "defaults::idempotency_days", deserialize_with = "parsed")]
     pub(crate) idempotency_days: u16,
+    #[serde(default = "defaults::closed_organization_days", deserialize_with = "parsed")]
+    pub(crate) closed_organization_days: u16,
     #[serde(default = "defaults::shutdown_seconds", deserialize_with = "parsed")]
     pub(crate) shutdown_seconds: u16,
     #[serde(default = "defaults::log_filter")]

@@ -8,6 +8,7 @@ mod documents;
 mod events;
 mod mail;
 mod operations;
+mod organizations;
 mod people;
 mod privacy;
 mod replay;
@@ -83,6 +84,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sequencer { action } => database::sequencer(&config, action).await,
         Command::Keys { action } => privacy::keys(&config, action).await,
         Command::Erasures { action } => privacy::erasures(&config, action).await,
+        Command::Organizations { action } => organizations::run(&config, action).await,
         Command::Events { action } => events::run(&config, action).await,
         Command::Subscriptions { action } => subscriptions::run(&config, action).await,
         Command::Verify { organization } => verify::run(&config, organization).await,

@@ -1,13 +1,16 @@
-//! Keys, and erasures after a restore.
+//! Keys, and what is erased and deleted again after a restore.
 
 use std::sync::Arc;
 
 use fairlead_application::{App, AppError, Context, Expected, access, ports::System};
 use fairlead_domain::{
     for_each_aggregate,
+    identity::{EndReason, Organization, Session, SessionCommand, User},
     kernel::{Aggregate, ErrorKind},
 };
-use fairlead_postgres::{Erasure, Nudge, PostgresStore, key_status, read_erasures, rewrap_keys, rotate_tenant_keys};
+use fairlead_postgres::{
+    EndedAgain, Erasure, Nudge, PostgresStore, Purges, key_status, read_erasures, rewrap_keys, rotate_tenant_keys,
+};
 
 use crate::{
     Failure,
@@ -16,6 +19,9 @@ use crate::{
     database,
     documents::say,
 };
+
+/// In whose name it is erased again.
+const ACTOR: &str = "operator:erasures";
 
 /// Rotates keys, or counts them.
 pub(crate) async fn keys(config: &Config, action: Keys) -> Result<(), Failure> {
@@ -51,7 +57,7 @@ enum Reapplied {
     Unknown,
 }
 
-/// Erases again who was erased.
+/// Erases again who was erased, and deletes again which organizations were deleted.
 pub(crate) async fn erasures(config: &Config, action: Erasures) -> Result<(), Failure> {
     let Erasures::Reapply { journal } = action;
     let path = journal.unwrap_or_else(|| config.erasure_journal.clone());
@@ -61,9 +67,15 @@ pub(crate) async fn erasures(config: &Config, action: Erasures) -> Result<(), Fa
     // The workers, when they start, look by themselves.
     let store = PostgresStore::new(databases, Arc::new(Nudge::default()));
     let app = App::new(Arc::new(store), Arc::new(System), Arc::new(System));
+    let purges = Purges::new(database::checked_engine(config).await?);
     let (mut erased, mut already, mut unknown) = (0, 0, 0);
     for erasure in &erasures {
-        match reapply(&app, erasure).await? {
+        let reapplied = match erasure.aggregate.as_str() {
+            Organization::TYPE => end_again(&purges, erasure).await,
+            User::TYPE => reapply_to_user(&app, erasure).await,
+            _ => reapply(&app, erasure).await,
+        };
+        match reapplied? {
             Reapplied::Erased => erased += 1,
             Reapplied::Already => already += 1,
             Reapplied::Unknown => unknown += 1,
@@ -74,6 +86,34 @@ pub(crate) async fn erasures(config: &Config, action: Erasures) -> Result<(), Fa
         return Err(format!("{}: {unreadable} lines can't be read", path.display()).into());
     }
     Ok(())
+}
+
+/// Workers delete what is left when they are started, once the end has its place in the order.
+async fn end_again(purges: &Purges, erasure: &Erasure) -> Result<Reapplied, Failure> {
+    let organization = erasure.tenant.into();
+    Ok(match purges.end_again(organization, ACTOR).await? {
+        EndedAgain::Unknown => return Ok(Reapplied::Unknown),
+        ended => {
+            purges.sweep(organization, |_| {}).await?;
+            if ended == EndedAgain::Now { Reapplied::Erased } else { Reapplied::Already }
+        }
+    })
+}
+
+/// Sessions that were alive in the copy tell from where somebody acts, until they end.
+async fn reapply_to_user(app: &App, erasure: &Erasure) -> Result<Reapplied, Failure> {
+    let reapplied = reapply_to::<User>(app, erasure).await?;
+    let cx: access::Authorized<access::System> = Context::system(erasure.tenant.into(), ACTOR);
+    loop {
+        let (sessions, more) = app.register::<Session>(&cx, Some(erasure.stream.into()), None, 100).await?;
+        for session in sessions {
+            let end = SessionCommand::End(EndReason::Revoked);
+            app.execute::<Session>(&cx, session.id.into(), Expected::Any, end).await?;
+        }
+        if !more {
+            return Ok(reapplied);
+        }
+    }
 }
 
 macro_rules! dispatch {
@@ -89,7 +129,7 @@ macro_rules! dispatch {
 for_each_aggregate!(dispatch);
 
 async fn reapply_to<A: Aggregate>(app: &App, erasure: &Erasure) -> Result<Reapplied, Failure> {
-    let cx: access::Authorized<access::System> = Context::system(erasure.tenant.into(), "operator:erasures");
+    let cx: access::Authorized<access::System> = Context::system(erasure.tenant.into(), ACTOR);
     let Some(recorded) = app.read::<A>(&cx, erasure.stream.into()).await? else { return Ok(Reapplied::Unknown) };
     let command = A::erasure().ok_or_else(|| format!("a {} can't be erased", A::TYPE))?;
     if recorded.state.is_erased() {

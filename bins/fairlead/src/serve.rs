@@ -17,7 +17,7 @@ use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
     BacklogKeeper, ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance, Nudge,
     Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions, PostgresTail,
-    Projections, ReadModel, Sequencer, Wakeups,
+    Projections, PurgeKeeper, ReadModel, Sequencer, Wakeups,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -210,6 +210,7 @@ fn worker(
     let nudge = Arc::new(Nudge::default());
     let policies = Policies::new(subscriptions, nudge.clone(), policies(config));
     let nudger = Nudger::new(databases.clone(), nudge);
+    let purges = PurgeKeeper::new(databases.clone(), config.closed_organization_days);
     let maintenance = Maintenance::new(databases, config.idempotency_days);
     Ok(vec![
         Part::new("keeper of subscriptions", |stop| keeper.run(stop)),
@@ -220,6 +221,7 @@ fn worker(
         Part::new("nudger of policies", |stop| nudger.run(stop)),
         Part::new("erasure journal", |stop| journal.run(stop)),
         Part::new("maintenance", |stop| maintenance.run(stop)),
+        Part::new("end of organizations", |stop| purges.run(stop)),
     ])
 }
 

@@ -1,4 +1,5 @@
-//! Who was erased, noted outside the database, so that a restore of an older copy can't bring anybody back.
+//! Who was erased, and which organizations were purged, noted outside the database, so that a restore of an older copy can't
+//! bring anybody back.
 
 use std::{
     fs::{File, OpenOptions},
@@ -32,22 +33,24 @@ const ERASURES: &str = "select tenant_id, stream_id, split_part(e.type, '.', 1),
                           from unnest($1::uuid[], $2::uuid[], $3::bigint[])
                                with ordinality as w (tenant_id, stream_id, version, n)
                           join engine.events e using (tenant_id, stream_id, version)
-                         where split_part(e.type, '.', 2) = 'erased' order by w.n";
+                         where split_part(e.type, '.', 2) = 'erased' or e.type = 'organization.purged'
+                         order by w.n";
 
-/// A line of the journal. Names nobody: the stream's id is all that is left.
+/// A line of the journal. Names nobody: the stream's id is all that is left. Of an organization that was purged, that is the
+/// tenant's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erasure {
     /// The tenant.
     pub tenant: Uuid,
     /// The aggregate's name.
     pub aggregate: String,
-    /// The stream, which is the person's id too.
+    /// The stream, which is the person's or the organization's id too.
     pub stream: Uuid,
-    /// When the person was erased.
+    /// When.
     pub at: DateTime<Utc>,
 }
 
-/// Follows the log and appends a line of JSON for each erasure to a file.
+/// Follows the log and appends a line of JSON for each erasure, and each end of an organization, to a file.
 pub struct ErasureJournal {
     subscriptions: PostgresSubscriptions,
     path: PathBuf,

@@ -1,6 +1,6 @@
 //! The log in global order, with its contents.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use deadpool_postgres::Object;
 use fairlead_application::{envelope::SequencedEvent, log::LogError, subscription::Entry};
@@ -29,6 +29,10 @@ const EVENTS: &str = "select o.position, o.incarnation, tenant_id, stream_id,
                              with ordinality as o (position, incarnation, tenant_id, stream_id, version, n)
                         join engine.events e using (tenant_id, stream_id, version)
                        where $6::text[] is null or e.type = any ($6) order by o.n";
+
+/// Whether all of some organizations were purged.
+const PURGED: &str = "select not exists (select from unnest($1::uuid[]) as w (tenant_id)
+                                           where not exists (select from engine.purged p where p.tenant_id = w.tenant_id))";
 
 /// The log in `PostgreSQL`, reached as a member of `fairlead_engine`.
 #[derive(Clone)]
@@ -73,17 +77,26 @@ impl PostgresLog {
     }
 }
 
-/// The events behind some entries, in the order of the entries.
+/// The events behind some entries, in the order of the entries. Those of organizations that were purged meanwhile are left out.
 pub(crate) async fn events_of(
     client: &Object,
     vault: &Vault,
     entries: &[Entry],
 ) -> Result<Vec<SequencedEvent>, LogError> {
     let rows = rows_of(client, entries, None).await?;
-    if rows.len() != entries.len() {
+    if rows.len() != entries.len() && !are_purged(client, entries, &rows).await? {
         return Err(LogError::Internal("the log refers to events that are not there".into()));
     }
     opened(client, vault, &rows).await
+}
+
+/// Whether all entries without an event are of organizations that were purged.
+async fn are_purged(client: &Object, entries: &[Entry], rows: &[Row]) -> Result<bool, LogError> {
+    let found = rows.iter().map(|row| row.try_get(0)).collect::<Result<HashSet<i64>, _>>().map_err(log_error)?;
+    let missing = entries.iter().filter(|entry| !found.contains(&entry.position)).map(|entry| entry.tenant);
+    let tenants: Vec<_> = missing.collect::<HashSet<_>>().into_iter().collect();
+    let row = client.query_one(PURGED, &[&tenants]).await.map_err(log_error)?;
+    row.try_get(0).map_err(log_error)
 }
 
 /// Those of the events behind some entries that are of some types, in the order of the entries.

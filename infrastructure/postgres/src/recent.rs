@@ -36,9 +36,10 @@ const END: &str = "select coalesce((select position from engine.outbox order by 
 const READ: &str = "select position, incarnation, tenant_id, stream_id, version from engine.outbox
                      where position > $1 order by position limit $2";
 const READ_BETWEEN: &str = "select position, incarnation, tenant_id, stream_id, version from engine.outbox
-                             where position > $1 and position <= $2 order by position";
+                             where position > $1 and position <= $2 and version > 0 order by position";
 const READ_SLOTS: &str = "select position, incarnation, tenant_id, stream_id, version from engine.outbox
-                           where position > $1 and position <= $2 and ($3::bigint >> slot) & 1 = 1 order by position";
+                           where position > $1 and position <= $2 and ($3::bigint >> slot) & 1 = 1 and version > 0
+                           order by position";
 
 /// Follows the log.
 #[derive(Clone)]
@@ -131,7 +132,7 @@ impl Recent {
         let skipped = usize::try_from(after + 1 - first).ok()?;
         let mut stretch = Stretch { entries: Vec::new(), reached: after };
         for entry in recent.iter().skip(skipped) {
-            if slot_bit(entry.tenant.into(), entry.stream) & slots != 0 {
+            if !is_empty(entry) && slot_bit(entry.tenant.into(), entry.stream) & slots != 0 {
                 if stretch.entries.len() == limit {
                     break;
                 }
@@ -141,6 +142,11 @@ impl Recent {
         }
         Some(stretch)
     }
+}
+
+/// Whether a place stands for nothing any more, since its organization was purged.
+fn is_empty(entry: &Entry) -> bool {
+    entry.version < 0
 }
 
 /// Every entry after one position and up to another.

@@ -107,6 +107,7 @@ impl Replayer {
                 let Message { properties, body, .. } = match Message::of(event) {
                     Body::Message(message) => message,
                     Body::Unknown(_) => return Err(ReplayError::Unknown(position)),
+                    Body::Gone => continue,
                     Body::Unencodable(why) => return Err(ReplayError::Unencodable { position, why }),
                 };
                 let mut headers = properties.headers().clone().unwrap_or_default();

@@ -67,6 +67,9 @@ pub(super) fn partitions() -> u8 {
 pub(super) fn idempotency_days() -> u16 {
     7
 }
+pub(super) fn closed_organization_days() -> u16 {
+    30
+}
 pub(super) fn shutdown_seconds() -> u16 {
     30
 }

@@ -12,6 +12,7 @@ mod logs;
 mod mail;
 mod operations;
 mod operator;
+mod organizations;
 mod people;
 mod policies;
 mod privacy;

@@ -21,7 +21,15 @@ use crate::{Databases, connect::log_error, projection::projections, work::Work};
 /// Reading takes as long as it takes, and so may whoever reads what is printed.
 const BEGIN: &str = "set transaction isolation level repeatable read, read only; set local statement_timeout = 0;
                      set local idle_in_transaction_session_timeout = 0";
-const COUNT: &str = "select count(*) from engine.streams where $1::uuid is null or tenant_id = $1";
+const COUNT: &str = "select count(*) from engine.streams s where ($1::uuid is null or tenant_id = $1)";
+/// What is being deleted at present is not as its events tell. Behind a condition on `$` as the table.
+const NOT_ENDING: &str =
+    "not exists (select from engine.purged p where p.tenant_id = $.tenant_id and p.finished_at is null)";
+
+/// The condition that a row's organization is not being deleted.
+fn not_ending(table: &str) -> String {
+    NOT_ENDING.replace('$', table)
+}
 
 /// Reads the engine's database, as a member of `fairlead_engine`.
 pub struct PostgresVerifier(Databases);

@@ -22,9 +22,12 @@ const ENTRIES: &str = "select o.tenant_id, o.stream_id, o.position, o.version, e
                          left join engine.events e
                            on e.tenant_id = o.tenant_id and e.stream_id = o.stream_id and e.version = o.version
                         where ($1::uuid is null or o.tenant_id = $1)
-                          and (e.event_id is null or o.slot <> engine.slot(o.tenant_id, o.stream_id))";
+                          and (e.event_id is null
+                               and not (o.version = -o.position
+                                        and exists (select from engine.purged p where p.tenant_id = o.tenant_id))
+                               or o.slot <> engine.slot(o.tenant_id, o.stream_id))";
 
-/// Whether every position stands for an event; and of the whole order, whether none is left out.
+/// Whether every position stands for an event, or for nothing in an organization that was purged; and of the whole order, whether none is left out.
 pub(super) async fn check(
     client: &Object,
     organization: Option<Uuid>,

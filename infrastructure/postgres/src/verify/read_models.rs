@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::{Findings, cursor::Cursor, streams::Checked};
+use super::{Findings, cursor::Cursor, not_ending, streams::Checked};
 use crate::{
     connect::log_error,
     projection::{Projection, ProjectionError},
@@ -227,11 +227,11 @@ impl ReadModel {
         organization: Option<Uuid>,
         findings: &mut Findings<'_>,
     ) -> Result<(), LogError> {
-        let table = self.projection.table();
+        let (table, not_ending) = (self.projection.table(), not_ending("l"));
         let sql = match self.projection.scanned() {
             Some(_) => format!(
                 "select l.tenant_id, l.id from {table} l
-                  where ($1::uuid is null or l.tenant_id = $1)
+                  where ($1::uuid is null or l.tenant_id = $1) and {not_ending}
                     and not exists (select from engine.streams s
                                      where s.tenant_id = l.tenant_id and s.stream_id = l.id and s.aggregate = $2)"
             ),
@@ -240,7 +240,7 @@ impl ReadModel {
                    left join engine.outbox o on o.position = l.position and o.tenant_id = l.tenant_id
                    left join engine.events e on e.tenant_id = o.tenant_id and e.stream_id = o.stream_id
                                             and e.version = o.version and e.event_id = l.event_id
-                  where ($1::uuid is null or l.tenant_id = $1) and $2::text is null and e.event_id is null"
+                  where ($1::uuid is null or l.tenant_id = $1) and {not_ending} and $2::text is null and e.event_id is null"
             ),
         };
         let mut cursor =

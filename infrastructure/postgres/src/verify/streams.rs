@@ -14,7 +14,7 @@ use fairlead_application::{
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Findings, cursor::Cursor};
+use super::{Findings, cursor::Cursor, not_ending};
 use crate::{
     VaultError,
     connect::log_error,
@@ -78,8 +78,9 @@ impl<'a> Streams<'a> {
         organization: Option<Uuid>,
     ) -> Result<Self, LogError> {
         let sql = format!(
-            "select tenant_id, {STREAM_COLUMNS}, deleted_at is not null from engine.streams
-              where $1::uuid is null or tenant_id = $1 order by tenant_id, stream_id"
+            "select tenant_id, {STREAM_COLUMNS}, deleted_at is not null from engine.streams s
+              where ($1::uuid is null or tenant_id = $1) and {} order by tenant_id, stream_id",
+            not_ending("s")
         );
         let streams = Cursor::declare(client, "verified_streams", STREAMS, &sql, &[&organization]).await?;
         // In a restored database that nobody has adopted yet, transaction ids tell nothing.
@@ -91,13 +92,17 @@ impl<'a> Streams<'a> {
                  on o.tenant_id = e.tenant_id and o.stream_id = e.stream_id and o.version = e.version
               cross join (select floor, engine.at_home() as at_home from engine.sequencer) s
               cross join (select snapshot from engine.ticks order by number desc limit 1) t
-              where $1::uuid is null or e.tenant_id = $1
-              order by e.tenant_id, e.stream_id, e.version, o.position"
+              where ($1::uuid is null or e.tenant_id = $1) and {}
+              order by e.tenant_id, e.stream_id, e.version, o.position",
+            not_ending("e")
         );
         let events = Cursor::declare(client, "verified_events", PAGE, &sql, &[&organization]).await?;
-        let sql = "select tenant_id, stream_id, scope, key from engine.reservations
-                    where $1::uuid is null or tenant_id = $1 order by tenant_id, stream_id";
-        let keys = Cursor::declare(client, "verified_keys", PAGE, sql, &[&organization]).await?;
+        let sql = format!(
+            "select tenant_id, stream_id, scope, key from engine.reservations r
+              where ($1::uuid is null or tenant_id = $1) and {} order by tenant_id, stream_id",
+            not_ending("r")
+        );
+        let keys = Cursor::declare(client, "verified_keys", PAGE, &sql, &[&organization]).await?;
         let (found, reserved) = (VecDeque::new(), VecDeque::new());
         Ok(Self { client, vault, streams, events, keys, found, reserved, lost: None })
     }

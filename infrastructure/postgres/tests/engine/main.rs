@@ -14,6 +14,7 @@ mod partitions;
 mod policies;
 mod privacy;
 mod projection;
+mod purge;
 mod reach;
 mod readmodels;
 mod restore;

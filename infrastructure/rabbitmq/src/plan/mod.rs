@@ -79,6 +79,8 @@ pub(crate) enum Answer<T> {
 #[derive(Debug)]
 pub(crate) enum Body<T> {
     Message(T),
+    /// It is gone: its organization was purged.
+    Gone,
     /// It is no message that the broker could take.
     Unencodable(String),
     /// Its name belongs to no aggregate of this program: a newer one wrote it.
@@ -298,7 +300,7 @@ impl<T> Plan<T> {
                 }
                 self.unread |= stretch.reached > before;
             }
-            Answer::Fetched(bodies) => self.fetched(bodies),
+            Answer::Fetched(bodies) => self.fetched(bodies, now),
             Answer::Recorded => self.progress.recorded(),
             Answer::Parked => {
                 self.asked.parking = false;
@@ -322,10 +324,14 @@ impl<T> Plan<T> {
         Ok(())
     }
 
-    fn fetched(&mut self, bodies: Vec<Body<T>>) {
+    fn fetched(&mut self, bodies: Vec<Body<T>>, now: Instant) {
         for ((number, entry), body) in std::mem::take(&mut self.fetching).into_iter().zip(bodies) {
             match body {
                 Body::Message(message) => self.prepared.push_back((number, entry, message)),
+                Body::Gone => {
+                    self.window.handled(number);
+                    self.progress.handled(now);
+                }
                 Body::Unencodable(error) => self.parking.push_back((entry, error)),
                 Body::Unknown(event_type) => {
                     if self.unknown.as_ref().is_none_or(|(position, _)| entry.position < *position) {

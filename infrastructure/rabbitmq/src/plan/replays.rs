@@ -134,6 +134,7 @@ impl<T> Replays<T> {
             match fetched.next() {
                 None => return,
                 Some((entry, Body::Message(message))) => publishing.prepared.push_back((entry, message)),
+                Some((_, Body::Gone)) => {}
                 Some((entry, Body::Unencodable(error))) => break (entry, error),
                 Some((entry, Body::Unknown(name))) => break (entry, format!("this program does not know {name}")),
             }

@@ -218,10 +218,14 @@ async fn answered(claim: &dyn Claim, call: Call) -> Result<Answer<Message>, LogE
 
 async fn fetch(claim: &dyn Claim, entries: &[Entry]) -> Result<Vec<Body<Message>>, LogError> {
     let events = claim.events(entries).await?;
-    if !events.iter().map(|event| event.position).eq(entries.iter().map(|entry| entry.position)) {
-        return Err(LogError::Internal("the log handed out other events than it was asked for".into()));
+    let mut events = events.iter().peekable();
+    // What is gone is left out.
+    let body = |entry: &Entry| events.next_if(|event| event.position == entry.position).map_or(Body::Gone, Message::of);
+    let bodies = entries.iter().map(body).collect();
+    match events.next() {
+        None => Ok(bodies),
+        Some(_) => Err(LogError::Internal("the log handed out other events than it was asked for".into())),
     }
-    Ok(events.iter().map(Message::of).collect())
 }
 
 async fn any(signals: Option<&Signals>) {

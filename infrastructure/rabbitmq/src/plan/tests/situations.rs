@@ -123,6 +123,17 @@ fn an_event_that_can_not_be_written_parks_at_once() {
 }
 
 #[test]
+fn what_is_gone_is_passed_over() {
+    let mut desk = Desk::new(&[entry(1, 1, 1, 1), entry(2, 1, 1, 2), entry(3, 1, 2, 1)]);
+    desk.body = |at| if at == 1 { Body::Gone } else { Body::Message(at) };
+    assert_eq!(desk.turn(), [(1, 3), (2, 2)]);
+    desk.settle(1, Outcome::Confirmed);
+    desk.settle(2, Outcome::Confirmed);
+    desk.later();
+    assert_eq!((desk.parked(), desk.recorded()), (vec![], Some(&Checkpoint { position: 3, ahead: vec![] })));
+}
+
+#[test]
 fn an_unknown_event_stops_the_partition_once_all_before_it_is_handled() {
     let mut desk = Desk::new(&[entry(1, 1, 1, 1), entry(2, 1, 2, 1), entry(3, 2, 3, 1), entry(4, 1, 1, 2)]);
     desk.body = |at| if at == 2 { Body::Unknown("unheard.of".to_owned()) } else { Body::Message(at) };
