@@ -2,6 +2,7 @@
 
 mod attempts;
 mod correspondence;
+mod departures;
 mod directory;
 mod external;
 mod factors;

@@ -2,10 +2,7 @@
 
 use chrono::Duration;
 use fairlead_domain::{
-    identity::{
-        EndReason, Membership, MembershipCommand, Organization, OrganizationCommand, OrganizationError,
-        OrganizationStatus, Session, SessionCommand, User, UserCommand, UserError,
-    },
+    identity::{Membership, Organization, Session, User, UserCommand, UserError},
     ids::{OrganizationId, UserId},
     values::{Email, Label, PersonName},
 };
@@ -255,60 +252,5 @@ impl Identity {
             }
         }
         Ok(own)
-    }
-
-    /// Erases everything personal about oneself, for good: one leaves all organizations first, ends all sessions, and is then
-    /// forgotten. Whoever was interrupted can do it again.
-    ///
-    /// # Errors
-    /// `password.wrong`; `organization.last_owner` when there is an organization of which one is the last owner, before
-    /// anything is changed; `access.no_session` for who did not sign in.
-    pub async fn erase_myself(
-        &self,
-        asking: &Asking,
-        cx: &Authorized<ProfileWrite>,
-        password: Option<SecretString>,
-    ) -> Result<(), AppError> {
-        let (user, _) = myself(cx)?;
-        self.reauthenticate(asking, user, password).await?;
-        let organizations = self.directory.organizations_of(user).await?;
-        for id in &organizations {
-            let organization = self.app.read::<Organization>(&asking.within(*id, user_actor(user)), *id).await?;
-            let is_last = |organization: &Organization| {
-                organization.status() != OrganizationStatus::Purged
-                    && organization.owners.len() == 1
-                    && organization.owners.contains(&user)
-            };
-            if organization.is_some_and(|organization| is_last(&organization.state)) {
-                return Err(OrganizationError::LastOwner.into());
-            }
-        }
-        for id in organizations {
-            self.leave(asking, user, id).await?;
-        }
-        let directory = asking.as_user(user);
-        loop {
-            let (sessions, more) = self.app.register::<Session>(&directory, Some(user), None, 100).await?;
-            for session in sessions {
-                let end = SessionCommand::End(EndReason::Revoked);
-                self.app.execute::<Session>(&directory, session.id.into(), Expected::Any, end).await?;
-            }
-            if !more {
-                break;
-            }
-        }
-        self.app.execute::<User>(&directory, user, Expected::Any, UserCommand::Erase).await.map(drop)
-    }
-
-    async fn leave(&self, asking: &Asking, user: UserId, organization: OrganizationId) -> Result<(), AppError> {
-        let within = asking.within(organization, user_actor(user));
-        let known = self.app.read::<Organization>(&within, organization).await?;
-        let owns = known.is_some_and(|known| known.state.owners.contains(&user));
-        let mut steps = vec![Step::new::<Membership>(&within, user, Expected::Any, MembershipCommand::Remove)];
-        if owns {
-            let remove = OrganizationCommand::RemoveOwner(user);
-            steps.push(Step::new::<Organization>(&within, organization, Expected::Any, remove));
-        }
-        self.app.execute_all(&within, &steps).await.map(drop)
     }
 }

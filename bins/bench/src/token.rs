@@ -83,7 +83,7 @@ impl Checking {
         for token in self.tokens.iter().cycle().take(TIMES as usize) {
             let credential = self.verifier.verify(black_box(token.expose_secret())).await.expect("our own token");
             let Credential::Session { user, organization, session, .. } = credential else {
-                panic!("a session's token")
+                unreachable!("a session's token")
             };
             let cx = self.principals.of_session(organization, user, session).await.expect("a session");
             assert!(cx.access().grants(black_box("contacts:write")));

@@ -33,6 +33,22 @@ impl<'de> Deserialize<'de> for Hidden {
     }
 }
 
+/// The present password, of who has one: so that nobody is locked out by a screen that was left open.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "password": "correct horse battery" }))]
+pub(super) struct Confirmation {
+    #[schema(value_type = Option<String>, format = Password, nullable = false)]
+    password: Option<Hidden>,
+}
+
+impl Confirmation {
+    /// The password.
+    pub(super) fn password(self) -> Option<SecretString> {
+        self.password.map(|Hidden(password)| password)
+    }
+}
+
 /// A person who registers.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

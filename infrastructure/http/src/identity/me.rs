@@ -1,4 +1,4 @@
-//! What is one's own: profile, password, second factor, organizations.
+//! What is one's own: profile, password, second factor.
 
 use actix_web::{
     HttpResponse, get, patch, post,
@@ -21,11 +21,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
-    dto::{Hidden, password},
+    dto::{Confirmation, Hidden, password},
     sessions_dto::TokenBody,
 };
 use crate::{
-    answer::{Page, Receipt, Record, ShowDeleted, record},
+    answer::{Receipt, Record, ShowDeleted, record},
     problem::{Check, Problem},
     request::{Asker, Auth, IfMatch, Member, Valid},
 };
@@ -40,9 +40,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(begin_totp)
         .service(enable_totp)
         .service(disable_totp)
-        .service(renew_recovery_codes)
-        .service(organizations)
-        .service(erase);
+        .service(renew_recovery_codes);
 }
 
 /// A person who signs in.
@@ -114,21 +112,6 @@ struct PasswordChange {
     new_password: Hidden,
 }
 
-/// The present password, of who has one: so that nobody is locked out by a screen that was left open.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "password": "correct horse battery" }))]
-struct Confirmation {
-    #[schema(value_type = Option<String>, format = Password, nullable = false)]
-    password: Option<Hidden>,
-}
-
-impl Confirmation {
-    fn password(self) -> Option<SecretString> {
-        self.password.map(|Hidden(password)| password)
-    }
-}
-
 /// A present code of the second factor.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -158,16 +141,6 @@ impl RecoveryCodes {
     fn of(codes: Vec<SecretString>) -> Json<Self> {
         Json(Self { recovery_codes: codes.iter().map(|code| code.expose_secret().to_owned()).collect() })
     }
-}
-
-/// An organization to which one belongs.
-#[derive(Serialize, ToSchema)]
-struct OwnOrganization {
-    id: Uuid,
-    name: String,
-    /// `active`, or `invited`.
-    #[schema(example = "active")]
-    status: &'static str,
 }
 
 /// Show one's own record.
@@ -312,43 +285,4 @@ async fn renew_recovery_codes(
     body: Valid<Confirmation>,
 ) -> Result<Json<RecoveryCodes>, Problem> {
     Ok(RecoveryCodes::of(identity.renew_recovery_codes(&asker, &cx, body.into_inner().password()).await?))
-}
-
-/// List the organizations to which one belongs, or into which one is invited.
-#[utoipa::path(
-    tag = "me",
-    security(("bearer" = [Auth::<ProfileRead>::SCOPE])),
-    responses((status = 200, description = "All of them.", body = Page<OwnOrganization>))
-)]
-#[get("/me/organizations")]
-async fn organizations(
-    identity: Data<Identity>,
-    cx: Auth<ProfileRead>,
-    asker: Asker,
-) -> Result<Page<OwnOrganization>, Problem> {
-    let all = identity.my_organizations(&asker, &cx).await?;
-    let body = |own: fairlead_application::identity::OwnOrganization| OwnOrganization {
-        id: own.id.into(),
-        name: own.name.as_str().to_owned(),
-        status: if own.is_member { "active" } else { "invited" },
-    };
-    Ok(Page::whole(all.into_iter().map(body).collect()))
-}
-
-/// Erase everything personal about oneself, for good. One leaves all organizations; the last owner of one can't.
-#[utoipa::path(
-    tag = "me",
-    security(("bearer" = [Auth::<ProfileWrite>::SCOPE])),
-    request_body = Confirmation,
-    responses((status = 204, description = "Nothing personal is left."))
-)]
-#[post("/me/erase")]
-async fn erase(
-    identity: Data<Identity>,
-    cx: Auth<ProfileWrite>,
-    asker: Asker,
-    body: Valid<Confirmation>,
-) -> Result<HttpResponse, Problem> {
-    identity.erase_myself(&asker, &cx, body.into_inner().password()).await?;
-    Ok(HttpResponse::NoContent().finish())
 }

@@ -1,6 +1,7 @@
 //! Organizations, people and access over HTTP.
 
 mod api_keys;
+mod departures;
 mod dto;
 mod links;
 mod me;
@@ -21,6 +22,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .configure(sessions::routes)
         .configure(links::routes)
         .configure(me::routes)
+        .configure(departures::routes)
         .configure(projects::routes)
         .configure(memberships::routes)
         .configure(roles::routes)

@@ -36,6 +36,9 @@ pub(crate) async fn due(service: &Service, operation: &Operation) -> Due {
     if operation.template.starts_with("/v1/operator/organizations") {
         return holding(registered(service, 1).await, "operator:*");
     }
+    if operation.template.starts_with("/v1/operator/users") {
+        return holding(somebody(service).await.user, "operator:*");
+    }
     if operation.of_operators() {
         // A rebuild to look at, and an event to discard.
         service.desk.rebuild(KNOWN).await.unwrap();
@@ -91,6 +94,10 @@ async fn of_somebody(service: &Service, operation: &Operation) -> Due {
             say("code", &code(service, &secret));
         }
         "/v1/me/totp/disable" | "/v1/me/recovery_codes" => drop(ana.with_totp(service).await),
+        "/v1/me/organizations/{id}" => {
+            id.clone_from(&ana.organization);
+            leaving(service, &ana).await;
+        }
         "/v1/me/erase" => drop(leaving(service, &ana).await),
         _ => {}
     }

@@ -124,6 +124,7 @@ pub(crate) async fn leaving(service: &Service, ana: &Somebody) -> Somebody {
     let record = invited.body["id"].as_str().unwrap_or_else(|| panic!("{}", invited.body)).parse().unwrap();
     let tenant = ana.organization.parse::<Uuid>().unwrap().into();
     let token = tickets.write(Purpose::AcceptInvitation, &Ticket { tenant, record, number: 1 });
+    crate::logs::hide(token.expose_secret());
     let acceptance = json!({ "token": token.expose_secret(), "name": "Bo Ek", "password": PASSWORD });
     let accepted = service.bare("POST", "/v1/invitations/accept").json(&acceptance).answer().await;
     assert_eq!(accepted.status, 200, "{}", accepted.body);

@@ -167,6 +167,39 @@ async fn what_a_member_may_do_changes_with_the_next_request() {
 }
 
 #[tokio::test]
+async fn who_is_deactivated_is_out_until_an_operator_says_otherwise() {
+    let service = Service::start().await;
+    let ana = somebody(&service).await;
+    let deactivate =
+        async |password: &str| ana.ask(&service, "POST", "/v1/me/deactivate", json!({ "password": password })).await;
+    deactivate("not the password").await.is_problem(403, "password.wrong");
+    assert_eq!(deactivate(PASSWORD).await.status, 204);
+    contacts(&service, &ana.token).await.is_problem(401, "session.ended");
+    refresh(&service, &ana.refresh_token).await.is_problem(401, "session.ended");
+    let credentials = json!({ "email": ana.email, "password": PASSWORD });
+    sign_in(&service, credentials.clone()).await.is_problem(401, "session.invalid_credentials");
+    let path = format!("/v1/operator/users/{}/reactivate", ana.user);
+    let reactivated = service.bare("POST", &path).bearer_auth(token(1, "operator:write")).answer().await;
+    assert_eq!(reactivated.status, 200, "{}", reactivated.body);
+    refresh(&service, &ana.refresh_token).await.is_problem(401, "session.ended");
+    assert_eq!(sign_in(&service, credentials).await.status, 201);
+}
+
+#[tokio::test]
+async fn who_leaves_is_no_member_and_the_last_owner_stays() {
+    let service = Service::start().await;
+    let ana = somebody(&service).await;
+    let path = format!("/v1/me/organizations/{}", ana.organization);
+    ana.ask(&service, "DELETE", &path, Value::Null).await.is_problem(409, "organization.last_owner");
+    let heir = leaving(&service, &ana).await;
+    assert_eq!(ana.ask(&service, "DELETE", &path, Value::Null).await.status, 204);
+    contacts(&service, &ana.token).await.is_problem(401, "session.no_member");
+    heir.ask(&service, "DELETE", &path, Value::Null).await.is_problem(409, "organization.last_owner");
+    let foreign = format!("/v1/me/organizations/{}", somebody(&service).await.organization);
+    heir.ask(&service, "DELETE", &foreign, Value::Null).await.is_problem(404, "membership.not_found");
+}
+
+#[tokio::test]
 async fn a_key_acts_within_what_it_was_given_and_is_exchanged() {
     let service = Service::start().await;
     let ana = somebody(&service).await;

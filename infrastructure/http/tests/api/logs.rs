@@ -1,26 +1,62 @@
 //! What is logged, and what must not be.
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::{Arc, Mutex, OnceLock},
 };
 
 use reqwest::RequestBuilder;
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     desk::key,
+    house::PASSWORD,
     memory::Mood,
-    service::{Ask, Service, organization, token},
+    service::{Ask, SECRET, Service, organization, token},
 };
 
-/// What all tests of this process have logged.
+/// What all tests of this process have logged, and what was told there that must not be.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+/// What must not be told, besides [`KNOWN`]: texts of letters, digits, `_` and `-`, as they are drawn by chance.
+static SECRETS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The first line that told a secret.
+static TOLD: OnceLock<String> = OnceLock::new();
+/// What every test uses; `{"` in base 64, as every token begins; and every key.
+const KNOWN: [&str; 4] = [PASSWORD, SECRET, "eyJ", "flk_"];
+
+/// To be called with whatever nobody may read in a log.
+pub(crate) fn hide(secret: &str) {
+    let words: Vec<_> = secret.split(|c| !of_word(c)).filter(|word| word.len() >= 10).collect();
+    assert!(!words.is_empty(), "{secret} is too short to be looked for");
+    SECRETS.lock().unwrap().extend(words.into_iter().map(str::to_owned));
+}
+
+fn of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+
+fn tells(line: &str) -> bool {
+    let secrets = SECRETS.lock().unwrap();
+    let mut words = line.split(|c| !of_word(c)).filter(|word| word.len() >= 10);
+    KNOWN.iter().any(|known| line.contains(known)) || words.any(|word| secrets.contains(word))
+}
+
+/// No test of this process has had a secret logged.
+pub(crate) fn nothing_was_told() {
+    assert_eq!(TOLD.get(), None, "a secret was logged");
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes);
+        if tells(&line) {
+            TOLD.get_or_init(|| line.clone().into_owned());
+        }
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -37,12 +73,14 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-fn log() -> &'static Log {
+/// Has everything logged from here on.
+pub(crate) fn log() -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
         let log = Log::default();
-        let format = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE);
-        format.with_writer(log.clone()).init();
+        let levels = Targets::new().with_default(Level::DEBUG).with_target("fairlead", Level::TRACE);
+        let format = tracing_subscriber::fmt::layer().json().with_writer(log.clone());
+        tracing_subscriber::registry().with(format).with(levels).init();
         log
     })
 }
@@ -119,4 +157,18 @@ async fn the_cause_of_a_fault_is_logged_with_the_request() {
         assert!(cause.contains(r#""route":"/v1/contacts/{id}""#), "{cause}");
         assert!(cause.contains(&organization(1).to_string()), "{cause}");
     }
+}
+
+#[tokio::test]
+async fn a_secret_in_the_log_is_noticed() {
+    let log = log();
+    hide("drawn-by-chance");
+    for line in [&*format!("a password: {PASSWORD}"), &token(1, "*:*"), r#"{"token":"drawn-by-chance"}"#] {
+        assert!(tells(line), "{line}");
+    }
+    assert!(!tells("drawn-by-somebody-else and nothing besides"));
+    // Something was looked at.
+    Service::start().await.get("/v1/contacts").await;
+    assert!(!log.0.lock().unwrap().is_empty());
+    nothing_was_told();
 }

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::desk::Desk;
+use crate::logs::{hide, log, nothing_was_told};
 use crate::memory::{Contacts, Counting, Part, Store, Ticking};
 use crate::reach::Holders;
 
@@ -161,6 +162,7 @@ impl Service {
     }
 
     pub(crate) fn of(settings: Settings, parts: Vec<Part>, of_people: IdentitySettings) -> Self {
+        log();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, clock) = (Arc::new(Store::default()), Arc::new(Ticking::new()));
         let desk = Arc::new(Desk::default());
@@ -243,7 +245,14 @@ impl Answer {
     pub(crate) async fn of(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("a body");
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        let body: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        for name in ["access_token", "refresh_token", "key", "secret"] {
+            body[name].as_str().into_iter().for_each(hide);
+        }
+        for code in body["recovery_codes"].as_array().into_iter().flatten() {
+            code.as_str().into_iter().for_each(hide);
+        }
+        nothing_was_told();
         Self { status, headers, body }
     }
 
