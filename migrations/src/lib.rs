@@ -14,6 +14,7 @@ mod m20261121_000011_places;
 mod m20261121_000012_identity;
 mod m20261121_000013_signing_keys;
 mod m20261121_000014_reach;
+mod m20261121_000015_audit;
 mod m20261121_000016_purge;
 mod prepare;
 
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000012_identity::Migration),
             Box::new(m20261121_000013_signing_keys::Migration),
             Box::new(m20261121_000014_reach::Migration),
+            Box::new(m20261121_000015_audit::Migration),
             Box::new(m20261121_000016_purge::Migration),
         ]
     }

@@ -1,6 +1,8 @@
 //! Organizations, people, and access.
 
+mod access_log;
 mod attempts;
+mod audit;
 mod correspondence;
 mod departures;
 mod directory;
@@ -12,6 +14,7 @@ mod mail;
 mod members;
 #[cfg(feature = "testing")]
 pub mod memory;
+mod noting;
 pub mod oidc;
 mod organizations;
 mod passwords;
@@ -25,7 +28,9 @@ mod sessions;
 mod tickets;
 pub mod tokens;
 
+pub use access_log::{AccessAction, AccessLog, AccessNote, AccessNotes, NotePlace};
 pub use attempts::{Attempts, network};
+pub use audit::{Audit, AuditEntry, AuditPort, AuditQuery, AuditRead, actor_kind};
 pub use correspondence::{Correspondence, Request};
 pub use directory::Directory;
 pub use external::{Departure, ProviderSignIn, Return};

@@ -12,13 +12,15 @@ use fairlead_domain::{
 use secrecy::{SecretSlice, SecretString};
 use uuid::Uuid;
 
-use super::{Attempts, Directory, KeyUses, Passwords, Tickets, tokens::AccessTokens, user_actor};
+use super::{AccessLog, Attempts, Directory, KeyUses, Passwords, Tickets, tokens::AccessTokens, user_actor};
 use crate::{
     Actor, App, AppError, Context, Recorded, TraceParent,
     access::{Authorized, System},
     ports::Entropy,
 };
 
+/// What the actor is called as long as nobody knows who asks.
+pub(super) const ANONYMOUS: &str = "anonymous";
 /// Under which name a password's hash is kept beside its user.
 pub(super) const PASSWORD: &str = "password";
 
@@ -58,6 +60,7 @@ pub struct Identity {
     pub(super) uses: Arc<dyn KeyUses>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) settings: Arc<IdentitySettings>,
+    pub(super) access_log: AccessLog,
 }
 
 /// What the use cases need.
@@ -105,7 +108,14 @@ impl Identity {
             uses: parts.uses,
             entropy: parts.entropy,
             settings: Arc::new(parts.settings),
+            access_log: AccessLog::default(),
         })
+    }
+
+    /// The same, which notes who signs in, and who can't.
+    #[must_use]
+    pub fn noting(self, access_log: AccessLog) -> Self {
+        Self { access_log, ..self }
     }
 
     /// Whether anybody may register an organization.
@@ -153,7 +163,7 @@ impl Asking {
 
     /// The same within the directory, as long as nobody knows who asks.
     pub(super) fn as_nobody(&self) -> Authorized<System> {
-        self.within(OrganizationId::DIRECTORY, Actor::new("anonymous"))
+        self.within(OrganizationId::DIRECTORY, Actor::new(ANONYMOUS))
     }
 }
 

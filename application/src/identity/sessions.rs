@@ -105,8 +105,9 @@ impl Identity {
         let account = sign_in.email.normalized();
         let address = asking.origin.address;
         self.attempts.admit(&account, address, Instant::now())?;
-        let outcome = self.proven(asking, &sign_in).await;
-        match outcome {
+        let found = self.user_with(&asking.as_nobody(), &sign_in.email).await?;
+        let outcome = self.proven(asking, &sign_in, found).await;
+        let outcome = match outcome {
             Ok(proven) => {
                 self.attempts.succeeded(&account, address);
                 self.begin(asking, proven, sign_in.organization).await
@@ -118,12 +119,15 @@ impl Identity {
                 }
                 Err(error)
             }
+        };
+        if let Err(error) = &outcome {
+            self.note_refusal(asking, found, error);
         }
+        outcome
     }
 
-    async fn proven(&self, asking: &Asking, sign_in: &SignIn) -> Result<Proven, AppError> {
+    async fn proven(&self, asking: &Asking, sign_in: &SignIn, found: Option<UserId>) -> Result<Proven, AppError> {
         let nobody = asking.as_nobody();
-        let found = self.user_with(&nobody, &sign_in.email).await?;
         // Somebody who is not there is looked for as well, so that it takes as long.
         let id = found.unwrap_or_else(|| self.app.fresh());
         let user = self.user(&nobody, id).await?;
@@ -177,6 +181,7 @@ impl Identity {
             AppError::Refused { code: "user.totp_reused" | "user.recovery_code_used", .. } => WRONG,
             error => error,
         })?;
+        self.note_session(asking, user, organization, session);
         self.signed_in(user, organization, session, 1, at + lifetime)
     }
 

@@ -97,6 +97,8 @@ pub(crate) struct Config {
     pub(crate) idempotency_days: u16,
     #[serde(default = "defaults::closed_organization_days", deserialize_with = "parsed")]
     pub(crate) closed_organization_days: u16,
+    #[serde(default = "defaults::audit_days", deserialize_with = "parsed")]
+    pub(crate) audit_days: u16,
     #[serde(default = "defaults::shutdown_seconds", deserialize_with = "parsed")]
     pub(crate) shutdown_seconds: u16,
     #[serde(default = "defaults::log_filter")]
@@ -187,6 +189,9 @@ impl Config {
         }
         if self.idempotency_days == 0 {
             return Err(ConfigError::Useless { key: "idempotency_days", problem: "it must be 1 at least" });
+        }
+        if self.audit_days == 0 {
+            return Err(ConfigError::Useless { key: "audit_days", problem: "it must be 1 at least" });
         }
         Ok(self)
     }

@@ -211,7 +211,7 @@ fn worker(
     let policies = Policies::new(subscriptions, nudge.clone(), policies(config));
     let nudger = Nudger::new(databases.clone(), nudge);
     let purges = PurgeKeeper::new(databases.clone(), config.closed_organization_days);
-    let maintenance = Maintenance::new(databases, config.idempotency_days);
+    let maintenance = Maintenance::new(databases, config.idempotency_days, config.audit_days);
     Ok(vec![
         Part::new("keeper of subscriptions", |stop| keeper.run(stop)),
         Part::new("sequencer", |stop| sequencer.run(stop)),

@@ -44,7 +44,7 @@ pub use erasure_journal::{Erasure, ErasureJournal, read_erasures};
 pub use event_log::PostgresLog;
 pub use event_store::PostgresStore;
 pub use health::PostgresHealth;
-pub use identity::{Changes, PostgresKeyUses};
+pub use identity::{AccessKeeper, AuditLog, Changes, PostgresKeyUses};
 pub use list::ReadModel;
 pub use listener::{Listener, Wakeups};
 pub use lookup::Searched;

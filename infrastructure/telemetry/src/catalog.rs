@@ -49,6 +49,7 @@ pub const CATALOG: &[Metric] = &[
     histogram("fairlead_append_duration_seconds", "Storing what a command changes"),
     histogram("fairlead_consistency_wait_seconds", "Lists waiting until they have seen the caller's write"),
     counter("fairlead_consistency_timeouts_total", "Lists that had not seen the caller's write in time"),
+    counter("fairlead_audit_notes_lost_total", "Requests of which the audit log can't tell from where they came"),
     gauge("fairlead_database_connections", "Open connections of a pool"),
     gauge("fairlead_database_connections_max", "Connections that a pool may open"),
     gauge("fairlead_database_waiting", "Callers waiting for a connection of a pool"),

@@ -70,6 +70,9 @@ pub(super) fn idempotency_days() -> u16 {
 pub(super) fn closed_organization_days() -> u16 {
     30
 }
+pub(super) fn audit_days() -> u16 {
+    365
+}
 pub(super) fn shutdown_seconds() -> u16 {
     30
 }

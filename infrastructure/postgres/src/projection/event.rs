@@ -29,6 +29,10 @@ pub trait EventProjection: Send + Sync + 'static {
     const TABLE: &'static str;
     /// The columns of its primary key, the event among them.
     const KEY: &'static str;
+    /// Which rows may be missing, since they had their time: a condition on the row `e` that there would be.
+    const EXPIRED: &'static str = "false";
+    /// What is to be done besides when a person is erased: a statement that takes the tenant and the person.
+    const ERASING: Option<&'static str> = None;
 
     /// Whether anything is made of events of this type.
     fn concerns(event_type: &str) -> bool;
@@ -70,6 +74,16 @@ impl<P: EventProjection> EventRows<P> {
         Ok((rows, erased))
     }
 
+    /// Does what is to be done besides when people are erased. Not for a table that is being built: it was done.
+    async fn erase(&self, client: &Object, table: &str, people: &[(Uuid, Uuid)]) -> Result<(), ProjectionError> {
+        if let Some(erasing) = P::ERASING.filter(|_| table == P::TABLE) {
+            for (tenant, person) in people {
+                client.execute(erasing, &[tenant, person]).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn write(
         &self,
         client: &Object,
@@ -95,7 +109,9 @@ impl<P: EventProjection> Projection for EventRows<P> {
     }
 
     async fn project(&self, client: &Object, table: &str, entries: &[Entry]) -> Result<(), ProjectionError> {
-        for (tenant, stream) in self.write(client, table, entries).await? {
+        let erased = self.write(client, table, entries).await?;
+        self.erase(client, table, &erased).await?;
+        for (tenant, stream) in erased {
             let until = entries.last().map_or(0, |entry| entry.position);
             let history = backlog(client, tenant, stream, 1, until).await?;
             self.write(client, table, &history).await?;
@@ -106,7 +122,7 @@ impl<P: EventProjection> Projection for EventRows<P> {
     async fn forget(&self, client: &Object, table: &str, tenant: Uuid, person: Uuid) -> Result<(), ProjectionError> {
         let delete = format!("delete from {table} where tenant_id = $1 and subject_id = $2");
         client.execute(&delete, &[&tenant, &person]).await?;
-        Ok(())
+        self.erase(client, table, &[(tenant, person)]).await
     }
 
     fn scanned(&self) -> Option<&'static str> {
@@ -116,8 +132,13 @@ impl<P: EventProjection> Projection for EventRows<P> {
     async fn project_streams(&self, _: &Object, _: &str, _: &[(Uuid, Uuid)]) -> Result<(), ProjectionError> {
         Ok(())
     }
+
     fn key(&self) -> &'static str {
         P::KEY
+    }
+
+    fn expired(&self) -> &'static str {
+        P::EXPIRED
     }
 
     /// Who was erased reads so from the first event on.

@@ -23,7 +23,9 @@ use uuid::Uuid;
 pub use self::{event::EventProjection, state::StateProjection};
 pub(crate) use self::{event::EventRows, state::StateRows};
 use self::{projecting::Projecting, rebuild::Rebuilder};
-use crate::{PostgresSubscriptions, connect::log_error, crm, event_store::is_transient, runner, vault::Vault};
+use crate::{
+    PostgresSubscriptions, connect::log_error, crm, event_store::is_transient, identity, runner, vault::Vault,
+};
 
 /// A read model and how it follows the log.
 #[async_trait]
@@ -54,6 +56,11 @@ pub(crate) trait Projection: Send + Sync + 'static {
 
     /// The columns that tell one row from another.
     fn key(&self) -> &'static str;
+
+    /// Which rows may be missing, since they had their time: a condition on the row `e` that there would be.
+    fn expired(&self) -> &'static str {
+        "false"
+    }
 
     /// The rows that there have to be of some streams with these entries, all that they have: what projecting writes. JSON
     /// objects of columns.
@@ -100,7 +107,7 @@ fn told(error: &tokio_postgres::Error) -> String {
 
 /// Every read model there is.
 pub(crate) fn projections(vault: &Vault) -> Vec<Arc<dyn Projection>> {
-    crm::projections(vault)
+    [crm::projections(vault), identity::projections(vault)].concat()
 }
 
 /// The names of all read models, which are those of their subscriptions.

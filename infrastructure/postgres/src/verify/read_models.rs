@@ -183,8 +183,10 @@ impl ReadModel {
         let on: Vec<_> = self.projection.key().split(", ").map(|column| format!("l.{column} = e.{column}")).collect();
         let sql = format!(
             "select to_jsonb(e), to_jsonb(l) from jsonb_populate_recordset(null::{table}, $1) e
-               left join {table} l on {} where to_jsonb(e) is distinct from to_jsonb(l)",
-            on.join(" and ")
+               left join {table} l on {}
+              where to_jsonb(e) is distinct from to_jsonb(l) and not (to_jsonb(l) is null and {})",
+            on.join(" and "),
+            self.projection.expired()
         );
         for row in client.query(&sql, &[&Json(Value::Array(rows))]).await? {
             let (expected, found): (Value, Option<Value>) = (row.get(0), row.get(1));

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod audit;
+mod audit_kept;
 mod backlog;
 mod batch;
 mod catalog;

@@ -36,7 +36,7 @@ async fn a_neglected_table_is_put_in_order_again() {
 
     let work = || async {
         let stop = CancellationToken::new();
-        let working = tokio::spawn(Maintenance::new(database.engine(), 7).run(stop.clone()));
+        let working = tokio::spawn(Maintenance::new(database.engine(), 7, 365).run(stop.clone()));
         eventually("room is made", async || weeks().await >= 1).await;
         (stop, working)
     };

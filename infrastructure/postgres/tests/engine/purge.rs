@@ -33,7 +33,7 @@ use uuid::Uuid;
 /// What is kept of an organization that is gone.
 const KEPT: [&str; 2] = ["engine.outbox", "engine.purged"];
 /// Where commands leave no row by themselves.
-const BESIDE: [&str; 6] = [
+const BESIDE: [&str; 8] = [
     "insert into engine.parked (tenant_id, stream_id, subscription, partition, first_version, error)
      values ($1, gen_random_uuid(), 'tester', 0, 1, 'broken')",
     "insert into engine.refusals (tenant_id, event_id, policy, stream_id, version, code)
@@ -43,6 +43,8 @@ const BESIDE: [&str; 6] = [
     "insert into engine.inbox_held (tenant_id, consumer, stream_id, number, event_id, routing_key, body, attempts)
      values ($1, 'tester', gen_random_uuid(), 1, gen_random_uuid(), 'a.b.c', '', 1)",
     "insert into identity.api_key_uses (tenant_id, key_id, used_at) values ($1, gen_random_uuid(), now())",
+    "insert into identity.origins (tenant_id, actor, user_agent, seen_at) values ($1, 'somebody', '', now())",
+    "insert into identity.access_log (tenant_id, id, occurred_at, actor) values ($1, gen_random_uuid(), now(), 'somebody')",
 ];
 
 /// An installation with two organizations of the same kind; one of them is to end.
@@ -92,7 +94,8 @@ impl Stage {
         eventually("everything is projected", async || {
             let sql = "select (select count(*) from crm.contacts) = 2
                           and (select count(*) from crm.timeline)
-                              = (select count(*) from engine.events where type like 'contact.%')";
+                              = (select count(*) from engine.events where type like 'contact.%')
+                          and (select count(*) from identity.audit) = (select count(*) from engine.events)";
             self.admin.query_one(sql, &[]).await.unwrap().get::<_, bool>(0)
         })
         .await;
