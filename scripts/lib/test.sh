@@ -15,7 +15,7 @@ prepare_python() {
 
 # People sign in by a real provider in a test.
 prepare_provider() {
-    local source="$root/infrastructure/oidc/tests/provider" target="$local_directory/oidc-provider"
+    local source="$root/testing/provider" target="$local_directory/oidc-provider"
     has npm || install_packages "nodejs npm" node
     # What was installed is what the lock says, and complete.
     if ! cmp -s "$source/package-lock.json" "$target/installed.json"; then

@@ -1,4 +1,4 @@
-//! What tests need: databases, virtual hosts, the contract and conformance suites.
+//! What tests need: databases, virtual hosts, a provider of identities, the contract and conformance suites.
 
 #![expect(
     clippy::expect_used,
@@ -10,11 +10,13 @@
 )]
 
 pub mod broker;
+pub mod browser;
 pub mod cluster;
 pub mod conformance;
 pub mod contract;
 pub mod database;
 pub mod engine;
+pub mod provider;
 pub mod search;
 
 /// An environment variable that `make test` sets.

@@ -12,6 +12,7 @@ use std::{
 use fairlead_application::identity::tokens::Algorithm;
 use fairlead_domain::values::Tag;
 use fairlead_http::{Rate, TrustedProxies};
+use fairlead_oidc::OidcProvider;
 use fairlead_postgres::InstallationKeys;
 use fairlead_telemetry::LogFormat;
 use fairlead_tokens::TrustedIssuer;
@@ -62,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) signing_key_days: u16,
     #[serde(default, deserialize_with = "tables")]
     pub(crate) trusted_issuers: Vec<TrustedIssuer>,
+    #[serde(default, deserialize_with = "tables")]
+    pub(crate) oidc_providers: Vec<OidcProvider>,
     #[serde(default, deserialize_with = "list")]
     pub(crate) cors_origins: Vec<String>,
     #[serde(default, deserialize_with = "proxies")]
@@ -289,6 +292,7 @@ mod tests {
             ("FAIRLEAD_SIGNING_KEY_DAYS", "0", "signing_key_days"),
             ("FAIRLEAD_TRUSTED_ISSUERS", r#"[{ "issuer": "hunter2" }]"#, "FAIRLEAD_TRUSTED_ISSUERS"),
             ("FAIRLEAD_TRUSTED_ISSUERS", "hunter2", "FAIRLEAD_TRUSTED_ISSUERS"),
+            ("FAIRLEAD_OIDC_PROVIDERS", r#"[{ "name": "hunter2" }]"#, "FAIRLEAD_OIDC_PROVIDERS"),
             ("FAIRLEAD_HTTP_ADDRESS", "hunter2", "FAIRLEAD_HTTP_ADDRESS"),
             ("FAIRLEAD_DATABASE_CONNECTIONS", "hunter2", "FAIRLEAD_DATABASE_CONNECTIONS"),
             ("FAIRLEAD_DATABASE_CONNECTIONS", "0", "database_connections"),

@@ -44,8 +44,8 @@ pub(crate) fn mail(config: &Config) -> Result<Mail, Failure> {
     Ok(Mail { part: Part::new("mail", |stop| consumer.run(stop)), databases, declared })
 }
 
-/// Where links lead.
-fn app_url(config: &Config) -> Result<String, Failure> {
+/// Where people use Fairlead: links lead there, and providers send people back.
+pub(crate) fn app_url(config: &Config) -> Result<String, Failure> {
     let Some(url) = &config.app_url else { return Ok(format!("http://{}", config.http_address)) };
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
     let printable = url.chars().all(|character| character.is_ascii_graphic() && !"?#\"<>".contains(character));

@@ -5,16 +5,17 @@ use std::{sync::Arc, time::Duration};
 use fairlead_application::{
     App,
     backlog::Backlogs,
-    identity::{Identity, IdentityParts, IdentitySettings, KeyUses, Principals},
+    identity::{Identity, IdentityParts, IdentitySettings, KeyUses, Principals, ProviderSignIn},
     ports::System,
 };
+use fairlead_oidc::OpenIdProviders;
 use fairlead_postgres::{Changes, Databases, Nudge, PostgresKeyUses, PostgresStore, Wakeups};
 use fairlead_tokens::KeyRing;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{Failure, causes, config::Config, serve::Part};
+use crate::{Failure, causes, config::Config, mail::app_url, serve::Part};
 
 /// How often the uses of keys are noted.
 const NOTE_USES: Duration = Duration::from_secs(5);
@@ -24,6 +25,7 @@ pub(crate) struct People {
     pub(crate) app: App,
     pub(crate) store: Arc<PostgresStore>,
     pub(crate) identity: Identity,
+    pub(crate) providers: ProviderSignIn,
     pub(crate) principals: Principals,
     uses: Arc<dyn KeyUses>,
 }
@@ -50,7 +52,11 @@ impl People {
             settings: IdentitySettings { open_registration: config.open_registration, ..IdentitySettings::default() },
         };
         let (identity, principals) = (Identity::new(parts)?, Principals::new(app.clone(), Arc::new(System)));
-        Ok(Self { app, store, identity, principals, uses })
+        let (clock, entropy) = (Arc::new(System), Arc::new(System));
+        let providers = OpenIdProviders::new(config.oidc_providers.clone(), &app_url(config)?, clock, entropy);
+        let providers = providers.map_err(|error| format!("oidc_providers: {error}"))?;
+        let providers = ProviderSignIn::new(identity.clone(), Arc::new(providers), &config.secret()?);
+        Ok(Self { app, store, identity, providers, principals, uses })
     }
 
     /// What keeps it up to date.

@@ -249,6 +249,7 @@ fn api(
         live,
         timelines: Timelines::new(Arc::new(ContactTimeline::new(databases.clone()))),
         identity: people.identity,
+        providers: people.providers,
         principals: people.principals,
         operators: operators(config)?,
         credentials: Arc::new(token::verifier(config, ring.clone())?),

@@ -17,7 +17,7 @@ use fairlead_application::{
     health::HealthCheck,
     history::History,
     identity::{
-        Identity, Principals,
+        Identity, Principals, ProviderSignIn,
         tokens::{Credentials, PublishedKeys},
     },
     list::{Cursors, Lists},
@@ -80,6 +80,8 @@ pub struct Parts {
     pub timelines: Timelines,
     /// Organizations, people and sessions.
     pub identity: Identity,
+    /// Signing in by providers.
+    pub providers: ProviderSignIn,
     /// What people and keys may do.
     pub principals: Principals,
     /// Subscriptions and consumers, for operators.
@@ -139,6 +141,7 @@ struct Shared {
     live: Data<Live>,
     timelines: Data<Timelines>,
     identity: Data<Identity>,
+    providers: Data<ProviderSignIn>,
     operators: Data<Operators>,
     tries: Data<Tries>,
     cursors: Data<Cursors>,
@@ -162,6 +165,7 @@ impl Shared {
             live: Data::new(parts.live),
             timelines: Data::new(parts.timelines),
             identity: Data::new(parts.identity),
+            providers: Data::new(parts.providers),
             operators: Data::new(parts.operators),
             tries: Data::new(Tries::new(settings.tries_per_address)),
             cursors: Data::new(Cursors::new(&settings.secret)),
@@ -183,6 +187,7 @@ impl Shared {
             .app_data(self.live.clone())
             .app_data(self.timelines.clone())
             .app_data(self.identity.clone())
+            .app_data(self.providers.clone())
             .app_data(self.operators.clone())
             .app_data(self.tries.clone())
             .app_data(self.cursors.clone())

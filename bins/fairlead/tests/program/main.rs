@@ -17,6 +17,7 @@ mod people;
 mod policies;
 mod privacy;
 mod process;
+mod providers;
 mod replay;
 mod settings;
 mod signing;

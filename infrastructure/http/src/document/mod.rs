@@ -39,7 +39,7 @@ pub(crate) const BEARER: &str = "bearer";
     servers((url = "/", description = "This server")),
     tags(
         (name = "sessions", description = "Signing in, going on, and signing out; and the links that are sent by mail."),
-        (name = "me", description = "What is one's own: profile, password, second factor, organizations."),
+        (name = "me", description = "What is one's own: profile, password, second factor, providers, organizations."),
         (name = "organizations", description = "The organization in which one works."),
         (name = "projects", description = "Workspaces inside an organization."),
         (name = "memberships", description = "Who belongs to an organization, and what they may do."),

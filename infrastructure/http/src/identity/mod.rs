@@ -8,6 +8,7 @@ mod me;
 mod memberships;
 mod organizations;
 mod projects;
+mod providers;
 mod register;
 mod roles;
 mod sessions;
@@ -20,6 +21,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .configure(organizations::routes)
         .configure(sessions::routes)
+        .configure(providers::routes)
         .configure(links::routes)
         .configure(me::routes)
         .configure(departures::routes)

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    abroad::{departed, linked},
     desk::KNOWN,
     everything::Operation,
     house::{code, leaving, record, registered, somebody},
@@ -97,6 +98,21 @@ async fn of_somebody(service: &Service, operation: &Operation) -> Due {
         "/v1/me/organizations/{id}" => {
             id.clone_from(&ana.organization);
             leaving(service, &ana).await;
+        }
+        "/v1/oidc/sign_in" => {
+            linked(service, &ana, &ana.user).await;
+            let left = departed(service, None).await;
+            for name in ["visit", "state"] {
+                say(name, left[name].as_str().unwrap());
+            }
+            say("code", &ana.user);
+        }
+        "/v1/me/providers" => {
+            let left = departed(service, Some(&ana)).await;
+            for name in ["visit", "state"] {
+                say(name, left[name].as_str().unwrap());
+            }
+            say("code", &ana.user);
         }
         "/v1/me/erase" => drop(leaving(service, &ana).await),
         _ => {}

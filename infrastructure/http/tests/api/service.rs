@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::abroad::abroad;
 use crate::desk::Desk;
 use crate::logs::{hide, log, nothing_was_told};
 use crate::memory::{Contacts, Counting, Part, Store, Ticking};
@@ -180,6 +181,7 @@ impl Service {
             history: History::new(store.inner.clone()),
             live: live.clone(),
             timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
+            providers: abroad(&identity, &clock),
             identity,
             principals: principals.clone(),
             operators: Operators::new(desk.clone(), desk.clone()),

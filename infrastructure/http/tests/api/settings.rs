@@ -8,6 +8,7 @@ use fairlead_application::{
 use fairlead_http::{Parts, ServerError, Settings, server};
 
 use crate::{
+    abroad::abroad,
     desk::Desk,
     memory::{Contacts, Counting, Store, Ticking},
     service::{live, people, settings, verifier},
@@ -19,6 +20,7 @@ fn refusal(settings: Settings) -> ServerError {
     let (keys, credentials) = verifier();
     let (identity, principals) = people(&app, &store, &keys, Arc::default(), IdentitySettings::default());
     let parts = Parts {
+        providers: abroad(&identity, &clock),
         identity,
         principals,
         app,

@@ -4,29 +4,27 @@ use std::time::Duration;
 
 use fairlead_application::identity::oidc::{Answer, OidcError, Providers, Visit};
 use fairlead_oidc::OpenIdProviders;
+use fairlead_testing::browser::Browser;
 use reqwest::Url;
 use serde_json::json;
 
-use crate::{
-    browser::Browser,
-    real::{APP, Real, later, providers},
-};
+use crate::real::{APP, later, providers, real, settings};
 
 /// Somebody signs in at the provider.
 async fn visited(providers: &OpenIdProviders, login: &str) -> (Answer, Visit) {
     let (url, visit) = providers.begin("acme", None).await.unwrap();
-    (Browser::new().sign_in(&url, login).await, visit)
+    (Browser::new(APP).sign_in(&url, login).await, visit)
 }
 
 #[tokio::test]
 async fn somebody_signs_in_as_every_kind_of_client_and_once_by_an_answer() {
-    let real = Real::start().await;
+    let real = real().await;
     for client in [
         json!({}),
         json!({ "client_id": "by-body", "client_secret": "secret" }),
         json!({ "client_id": "public", "client_secret": null }),
     ] {
-        let providers = providers(real.settings(client.clone()));
+        let providers = providers(settings(&real, &client));
         let (answer, visit) = visited(&providers, "ana").await;
         assert_eq!(answer.issuer.as_ref(), Some(&real.issuer));
         let who = providers.finish("acme", &answer, &visit).await;
@@ -44,8 +42,8 @@ async fn somebody_signs_in_as_every_kind_of_client_and_once_by_an_answer() {
 
 #[tokio::test]
 async fn the_browser_is_sent_with_what_ties_the_answer_to_it() {
-    let real = Real::start().await;
-    let providers = providers(real.settings(json!({ "scopes": ["email", "openid"] })));
+    let real = real().await;
+    let providers = providers(settings(&real, &json!({ "scopes": ["email", "openid"] })));
     let (url, visit) = providers.begin("acme", Some("context".to_owned())).await.unwrap();
     let url = Url::parse(&url).unwrap();
     let part = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
@@ -63,8 +61,8 @@ async fn the_browser_is_sent_with_what_ties_the_answer_to_it() {
 
 #[tokio::test]
 async fn an_answer_counts_for_its_own_visit_alone() {
-    let real = Real::start().await;
-    let providers = providers(real.settings(json!({})));
+    let real = real().await;
+    let providers = providers(settings(&real, &json!({})));
     let (answer, visit) = visited(&providers, "ana").await;
     let (_, other) = providers.begin("acme", None).await.unwrap();
     let finish = async |answer: &Answer, visit: &Visit| providers.finish("acme", answer, visit).await.map(drop);
@@ -95,25 +93,25 @@ async fn an_answer_counts_for_its_own_visit_alone() {
 
 #[tokio::test]
 async fn who_turns_away_is_not_signed_in() {
-    let real = Real::start().await;
-    let providers = providers(real.settings(json!({})));
+    let real = real().await;
+    let providers = providers(settings(&real, &json!({})));
     let (url, visit) = providers.begin("acme", None).await.unwrap();
-    let answer = Browser::new().refuse(&url).await;
+    let answer = Browser::new(APP).refuse(&url).await;
     assert_eq!(answer.error.as_deref(), Some("access_denied"));
     assert!(matches!(providers.finish("acme", &answer, &visit).await, Err(OidcError::Denied)));
 }
 
 #[tokio::test]
 async fn a_wrong_secret_proves_nothing() {
-    let real = Real::start().await;
-    let providers = providers(real.settings(json!({ "client_secret": "another" })));
+    let real = real().await;
+    let providers = providers(settings(&real, &json!({ "client_secret": "another" })));
     let (answer, visit) = visited(&providers, "ana").await;
     assert!(matches!(providers.finish("acme", &answer, &visit).await, Err(OidcError::Invalid(_))));
 }
 
 #[tokio::test]
 async fn addresses_are_believed_as_far_as_the_settings_say() {
-    let real = Real::start().await;
+    let real = real().await;
     for (more, login, outcome) in [
         (json!({ "link_by_email": true }), "ana", Some((true, true))),
         (json!({ "link_by_email": true }), "unsure", Some((false, false))),
@@ -123,7 +121,7 @@ async fn addresses_are_believed_as_far_as_the_settings_say() {
         (json!({ "allowed_domains": ["example.com"] }), "unsure", None),
         (json!({ "allowed_domains": ["example.com"], "scopes": [] }), "ana", None),
     ] {
-        let providers = providers(real.settings(more.clone()));
+        let providers = providers(settings(&real, &more));
         let (answer, visit) = visited(&providers, login).await;
         match (providers.finish("acme", &answer, &visit).await, outcome) {
             (Ok(who), Some(expected)) => assert_eq!((who.email_verified, who.may_link_by_email), expected, "{more}"),
@@ -135,8 +133,8 @@ async fn addresses_are_believed_as_far_as_the_settings_say() {
 
 #[tokio::test]
 async fn a_key_that_is_new_is_fetched() {
-    let mut real = Real::start().await;
-    let providers = providers(real.settings(json!({})));
+    let mut real = real().await;
+    let providers = providers(settings(&real, &json!({})));
     let (answer, visit) = visited(&providers, "ana").await;
     real.rotate().await;
     later(Duration::from_secs(10)).await;
@@ -145,9 +143,9 @@ async fn a_key_that_is_new_is_fetched() {
 
 #[tokio::test]
 async fn while_the_provider_is_down_nobody_is_signed_in_and_everybody_may_try_again() {
-    let mut real = Real::start().await;
-    let known = providers(real.settings(json!({})));
-    let fresh = providers(real.settings(json!({})));
+    let mut real = real().await;
+    let known = providers(settings(&real, &json!({})));
+    let fresh = providers(settings(&real, &json!({})));
     let (answer, visit) = visited(&known, "ana").await;
     real.kill().await;
     assert!(matches!(known.finish("acme", &answer, &visit).await, Err(OidcError::Unavailable(_))));

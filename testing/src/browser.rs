@@ -1,29 +1,36 @@
-//! What somebody does in front of a provider's pages.
+//! Somebody in front of a provider's pages.
 
 use std::collections::BTreeMap;
 
 use fairlead_application::identity::oidc::Answer;
 use reqwest::{Client, RequestBuilder, Response, Url, redirect::Policy};
 
-use crate::real::APP;
-
-/// A browser: keeps cookies, and shows each page.
-pub(crate) struct Browser {
+/// A browser: keeps cookies, and takes what pages ask for.
+pub struct Browser {
     client: Client,
     cookies: BTreeMap<String, String>,
+    /// What addresses begin with to which the provider sends people back.
+    home: String,
 }
 
 impl Browser {
-    pub(crate) fn new() -> Self {
+    /// A browser that a provider sends back to this web client.
+    ///
+    /// # Panics
+    /// There can be no client for HTTP.
+    pub fn new(home: &str) -> Self {
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
-        Self { client, cookies: BTreeMap::new() }
+        Self { client, cookies: BTreeMap::new(), home: home.to_owned() }
     }
 
     /// Signs in under this name and agrees to everything; what the browser brings back.
-    pub(crate) async fn sign_in(&mut self, url: &str, login: &str) -> Answer {
+    ///
+    /// # Panics
+    /// The provider is not as its tests know it.
+    pub async fn sign_in(&mut self, url: &str, login: &str) -> Answer {
         let mut place = Url::parse(url).unwrap();
         for _ in 0..12 {
-            if place.as_str().starts_with(APP) {
+            if place.as_str().starts_with(&self.home) {
                 return answer(&place);
             }
             let page = self.ask(self.client.get(place.clone())).await;
@@ -46,12 +53,15 @@ impl Browser {
     }
 
     /// Turns away at the first page.
-    pub(crate) async fn refuse(&mut self, url: &str) -> Answer {
+    ///
+    /// # Panics
+    /// The provider is not as its tests know it.
+    pub async fn refuse(&mut self, url: &str) -> Answer {
         let mut place = Url::parse(url).unwrap();
         let page = self.ask(self.client.get(place.clone())).await;
         place = next(&place, &page).unwrap();
         place.set_path(&format!("{}/abort", place.path()));
-        while !place.as_str().starts_with(APP) {
+        while !place.as_str().starts_with(&self.home) {
             let page = self.ask(self.client.get(place.clone())).await;
             place = next(&place, &page).unwrap();
         }
