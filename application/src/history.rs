@@ -42,6 +42,11 @@ impl Wanted {
         Self { aggregates: reached.collect(), event_type: event_type.map(str::to_owned) }
     }
 
+    /// Every event, for who may take everything out.
+    pub(crate) fn everything() -> Self {
+        Self { aggregates: AGGREGATES.iter().map(|info| (info, Reach::EVERYTHING)).collect(), event_type: None }
+    }
+
     /// Whether no event is left out.
     pub fn is_everything(&self) -> bool {
         self.event_type.is_none() && self.aggregates.len() == AGGREGATES.len() && !self.is_partial()

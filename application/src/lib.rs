@@ -11,6 +11,7 @@ mod context;
 pub mod crm;
 pub mod envelope;
 mod error;
+pub mod export;
 pub mod health;
 pub mod history;
 pub mod identity;

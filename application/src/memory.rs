@@ -19,6 +19,7 @@ use crate::{
     access::Extent,
     consistency::{ConsistencyToken, slot_bit},
     envelope::{Place, SequencedEvent},
+    export::{AnyStream, ExportPort},
     history::{Gap, HistoryPort, LogPage, LogQuery, RecordPage},
     identity::Directory,
     live::{Stretch, Tail, TenantStream},
@@ -314,6 +315,38 @@ impl HistoryPort for MemoryStore {
         }
         let missed = tables.sequenced(after.position).filter(|event| event.tenant == Uuid::from(cx.tenant()));
         Ok(Gap::Missed(u32::try_from(missed.take(limit as usize).count()).unwrap_or(limit)))
+    }
+}
+
+#[async_trait]
+impl ExportPort for MemoryStore {
+    async fn end(&self, _: &Context) -> Result<Place, AppError> {
+        Ok(Place { incarnation: 1, position: i64::try_from(self.tables().log.len()).unwrap_or(i64::MAX) })
+    }
+
+    async fn records(&self, cx: &Context, after: Option<Uuid>, limit: u16) -> Result<Vec<AnyStream>, AppError> {
+        let tables = self.tables();
+        let of_tenant = tables
+            .streams
+            .iter()
+            .filter(|((tenant, id), _)| *tenant == cx.tenant() && after.is_none_or(|after| *id > after));
+        let any = |(key, (stream, _)): (&(OrganizationId, Uuid), &(StoredStream, Vec<StoredEvent>))| AnyStream {
+            stream: stream.clone(),
+            deleted: tables.deleted.contains(key),
+        };
+        let mut all: Vec<_> = of_tenant.map(any).collect();
+        all.sort_by_key(|any| any.stream.id);
+        all.truncate(limit.into());
+        Ok(all)
+    }
+
+    async fn ended_sessions(&self, cx: &Context, user: UserId) -> Result<Vec<Uuid>, AppError> {
+        let all = self.records(cx, None, u16::MAX).await?;
+        let of_user = all.into_iter().filter(|AnyStream { stream, deleted }| {
+            let state: serde_json::Value = serde_json::from_str(stream.state.get()).unwrap_or_default();
+            *deleted && stream.aggregate == "session" && state["user_id"] == user.to_string()
+        });
+        Ok(of_user.map(|any| any.stream.id).collect())
     }
 }
 

@@ -82,7 +82,11 @@ impl App {
     }
 
     /// Reads a stream's state, folded anew where it is stored in an older shape.
-    async fn recorded<A: Aggregate>(&self, cx: &Context, stream: &StoredStream) -> Result<Recorded<A>, AppError> {
+    pub(crate) async fn recorded<A: Aggregate>(
+        &self,
+        cx: &Context,
+        stream: &StoredStream,
+    ) -> Result<Recorded<A>, AppError> {
         let state = if is_old(stream, A::STATE_VERSION)? {
             refold::<A>(self.store.events(cx, stream.id).await?)
         } else {

@@ -16,6 +16,7 @@ mod m20261121_000013_signing_keys;
 mod m20261121_000014_reach;
 mod m20261121_000015_audit;
 mod m20261121_000016_purge;
+mod m20261121_000017_export;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000014_reach::Migration),
             Box::new(m20261121_000015_audit::Migration),
             Box::new(m20261121_000016_purge::Migration),
+            Box::new(m20261121_000017_export::Migration),
         ]
     }
 }

@@ -47,7 +47,7 @@ impl Reach {
     }
 
     /// Over everything.
-    pub(super) const EVERYTHING: Self = Self { whole: true, owner: None, projects: None };
+    pub(crate) const EVERYTHING: Self = Self { whole: true, owner: None, projects: None };
 
     /// What is within both, of the same caller.
     #[must_use]

@@ -48,5 +48,6 @@ pub use permissions::{
 };
 pub use principals::{KeyText, KeyUse, KeyUses, Principals, user_actor};
 pub use service::{Asking, Identity, IdentityParts, IdentitySettings};
+pub(crate) use sessions::myself;
 pub use sessions::{SecondFactor, SignIn, SignedIn};
 pub use tickets::{Purpose, Ticket, Tickets};

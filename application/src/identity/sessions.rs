@@ -328,7 +328,7 @@ impl Identity {
 }
 
 /// Who signed in, and in which session.
-pub(super) fn myself(cx: &Context) -> Result<(UserId, SessionId), AppError> {
+pub(crate) fn myself(cx: &Context) -> Result<(UserId, SessionId), AppError> {
     cx.access().user().zip(cx.session).ok_or(AppError::Refused {
         kind: ErrorKind::Forbidden,
         code: "access.no_session",

@@ -6,6 +6,7 @@ use fairlead_application::{
     administration::Operators,
     backlog::Backlogs,
     crm::{TagNewContacts, Timelines},
+    export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
     list::Lists,
@@ -242,12 +243,21 @@ fn api(
     let limits =
         LiveLimits { streams: config.event_streams, streams_per_organization: config.event_streams_per_organization };
     let (live, reader) = Live::new(Box::new(tail), limits);
+    let timelines = Timelines::new(Arc::new(ContactTimeline::new(databases.clone())));
+    let exports = Exports::new(ExportParts {
+        app: people.app.clone(),
+        records: people.store.clone(),
+        history: people.store.clone(),
+        directory: people.store.clone(),
+        timelines: timelines.clone(),
+    });
     let parts = Parts {
         app: people.app,
         contacts: Lists::new(Arc::new(ReadModel::<ContactList>::new(databases.clone()))),
         history: History::new(people.store),
         live,
-        timelines: Timelines::new(Arc::new(ContactTimeline::new(databases.clone()))),
+        timelines,
+        exports,
         identity: people.identity,
         providers: people.providers,
         principals: people.principals,

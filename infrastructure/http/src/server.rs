@@ -14,6 +14,7 @@ use fairlead_application::{
     App,
     administration::Operators,
     crm::Timelines,
+    export::Exports,
     health::HealthCheck,
     history::History,
     identity::{
@@ -78,6 +79,8 @@ pub struct Parts {
     pub live: Live,
     /// What happened to records.
     pub timelines: Timelines,
+    /// Takes data out.
+    pub exports: Exports,
     /// Organizations, people and sessions.
     pub identity: Identity,
     /// Signing in by providers.
@@ -140,6 +143,7 @@ struct Shared {
     history: Data<History>,
     live: Data<Live>,
     timelines: Data<Timelines>,
+    exports: Data<Exports>,
     identity: Data<Identity>,
     providers: Data<ProviderSignIn>,
     operators: Data<Operators>,
@@ -164,6 +168,7 @@ impl Shared {
             history: Data::new(parts.history),
             live: Data::new(parts.live),
             timelines: Data::new(parts.timelines),
+            exports: Data::new(parts.exports),
             identity: Data::new(parts.identity),
             providers: Data::new(parts.providers),
             operators: Data::new(parts.operators),
@@ -186,6 +191,7 @@ impl Shared {
             .app_data(self.history.clone())
             .app_data(self.live.clone())
             .app_data(self.timelines.clone())
+            .app_data(self.exports.clone())
             .app_data(self.identity.clone())
             .app_data(self.providers.clone())
             .app_data(self.operators.clone())

@@ -10,6 +10,7 @@ mod crm;
 mod erasure_journal;
 mod event_log;
 mod event_store;
+mod export;
 mod health;
 mod history;
 mod identity;

@@ -172,15 +172,20 @@ impl Purges {
         let client = self.0.pool.get().await.map_err(crate::connect::pool_error)?;
         let tenant = Uuid::from(organization);
         let purge = client.prepare_cached("select engine.purge($1, $2)").await.map_err(log_error)?;
+        // Read models make something of the end too, up to the moment in which all have handled it: hence once more.
+        let mut behind = None;
         loop {
             let rows: i64 = client.query_one(&purge, &[&tenant, &BATCH]).await.map_err(log_error)?.get(0);
-            if rows == 0 {
-                break;
-            }
             deleted(rows.unsigned_abs());
+            match behind {
+                _ if rows > 0 => {}
+                Some(behind) => return Ok(behind),
+                None => {
+                    let finish = "select engine.finish_purge($1)";
+                    behind = Some(client.query_one(finish, &[&tenant]).await.map_err(log_error)?.get(0));
+                }
+            }
         }
-        let finish = "select engine.finish_purge($1)";
-        Ok(client.query_one(finish, &[&tenant]).await.map_err(log_error)?.get(0))
     }
 
     async fn ids(&self, sql: &str, days: Option<i32>) -> Result<Vec<OrganizationId>, LogError> {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod events;
+mod export;
 mod page;
 mod receipt;
 mod record;
@@ -9,6 +10,7 @@ mod timeline;
 
 pub(crate) use batch::{Batch, BatchAnswer, Meant, Operation, batch};
 pub(crate) use events::{Event, EventPage, RecordEventParams, after, record_events};
+pub(crate) use export::exported;
 pub(crate) use page::{ListParams, Page, fields, limit, page};
 pub(crate) use receipt::{Created, REPLAYED, Receipt};
 pub(crate) use record::{Record, ShowDeleted, missing, record, shown};

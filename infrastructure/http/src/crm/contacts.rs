@@ -1,9 +1,13 @@
 //! `/v1/contacts`
 
-use actix_web::{HttpRequest, delete, get, patch, post, web::Data};
+use actix_web::{
+    HttpRequest, delete, get, patch, post,
+    web::{Data, Json},
+};
 use fairlead_application::{
     App, Expected,
     crm::{ContactsErase, ContactsRead, ContactsWrite, Timelines},
+    export::Exports,
     history::History,
     list::{Cursors, Lists},
 };
@@ -11,6 +15,7 @@ use fairlead_domain::{
     crm::{Contact, ContactCommand},
     ids::ContactId,
 };
+use serde_json::Value;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
@@ -20,7 +25,7 @@ use super::{
 use crate::{
     answer::{
         self, Batch, BatchAnswer, Created, EventPage, ListParams, Page, Receipt, Record, RecordEventParams,
-        ShowDeleted, TimelineItem, TimelineParams, fields, page, record, record_events, shown, timeline_page,
+        ShowDeleted, TimelineItem, TimelineParams, fields, missing, page, record, record_events, shown, timeline_page,
     },
     problem::Problem,
     request::{Auth, Id, IfMatch, Query, Valid},
@@ -29,7 +34,14 @@ use crate::{
 /// The routes of contacts.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(create).service(batch).service(list).service(show).service(change).service(delete);
-    config.service(restore).service(erase).service(tag).service(untag).service(events).service(timeline);
+    config
+        .service(restore)
+        .service(erase)
+        .service(tag)
+        .service(untag)
+        .service(events)
+        .service(timeline)
+        .service(export);
 }
 
 /// Make a contact known.
@@ -253,4 +265,15 @@ async fn timeline(
     let contact = shown(app.read::<Contact>(&cx, *id).await?, &showing)?;
     let read = async |before, limit| timelines.contact(&cx, &contact, before, limit).await;
     timeline_page(&cursors, &cx, request.path(), params, read).await
+}
+
+/// Take out all that is known about a contact, deleted or not: its present, what happened, and the timeline.
+#[utoipa::path(
+    tag = "contacts",
+    security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
+    responses((status = 200, description = "One document.", body = Object))
+)]
+#[get("/contacts/{id}/export")]
+async fn export(exports: Data<Exports>, cx: Auth<ContactsRead>, id: Id<ContactId>) -> Result<Json<Value>, Problem> {
+    Ok(Json(exports.contact(&cx, *id).await?.ok_or_else(missing::<Contact>)?))
 }

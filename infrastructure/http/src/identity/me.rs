@@ -7,6 +7,7 @@ use actix_web::{
 use fairlead_application::{
     Recorded,
     envelope::rfc3339,
+    export::Exports,
     identity::{Identity, ProfileRead, ProfileWrite},
 };
 use fairlead_domain::{
@@ -16,6 +17,7 @@ use fairlead_domain::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -40,7 +42,8 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(begin_totp)
         .service(enable_totp)
         .service(disable_totp)
-        .service(renew_recovery_codes);
+        .service(renew_recovery_codes)
+        .service(export);
 }
 
 /// A person who signs in.
@@ -285,4 +288,15 @@ async fn renew_recovery_codes(
     body: Valid<Confirmation>,
 ) -> Result<Json<RecoveryCodes>, Problem> {
     Ok(RecoveryCodes::of(identity.renew_recovery_codes(&asker, &cx, body.into_inner().password()).await?))
+}
+
+/// Take out all that is known about oneself: profile, sessions, memberships, and what happened to each.
+#[utoipa::path(
+    tag = "me",
+    security(("bearer" = [Auth::<ProfileRead>::SCOPE])),
+    responses((status = 200, description = "One document.", body = Object))
+)]
+#[get("/me/export")]
+async fn export(exports: Data<Exports>, cx: Auth<ProfileRead>) -> Result<Json<Value>, Problem> {
+    Ok(Json(exports.myself(&cx).await?))
 }

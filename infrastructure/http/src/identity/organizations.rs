@@ -7,8 +7,12 @@ use fairlead_application::{
     App, Expected, Recorded,
     administration::OperatorWrite,
     envelope::rfc3339,
+    export::Exports,
     history::History,
-    identity::{Founded, Identity, OrganizationsClose, OrganizationsRead, OrganizationsWrite, ProfileWrite, SignedIn},
+    identity::{
+        Founded, Identity, OrganizationsClose, OrganizationsExport, OrganizationsRead, OrganizationsWrite,
+        ProfileWrite, SignedIn,
+    },
 };
 use fairlead_domain::{
     identity::{Organization, OrganizationCommand, OrganizationStatus},
@@ -26,7 +30,7 @@ use super::{
     sessions_dto::TokenBody,
 };
 use crate::{
-    answer::{EventPage, Receipt, Record, RecordEventParams, ShowDeleted, record, record_events},
+    answer::{EventPage, Receipt, Record, RecordEventParams, ShowDeleted, exported, missing, record, record_events},
     problem::{Check, Problem},
     request::{Asker, Auth, Id, IfMatch, Object, Query, Try, Valid},
 };
@@ -40,6 +44,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(rename)
         .service(close)
         .service(reopen)
+        .service(export)
         .service(events)
         .service(register_as_operator)
         .service(suspend)
@@ -293,6 +298,29 @@ async fn reopen(
     expected: IfMatch,
 ) -> Result<Receipt, Problem> {
     app.execute::<Organization>(&cx, *id, expected.into(), OrganizationCommand::Reopen).await?.try_into()
+}
+
+/// Take out everything that the organization has, as lines of JSON. Possible also while it is closed.
+///
+/// The first line tells of the export, then come records and events, and the last line counts them: without it, the answer was cut
+/// off. Secrets, such as hashes of passwords, are not among it.
+#[utoipa::path(
+    tag = "organizations",
+    security(("bearer" = [Auth::<OrganizationsExport>::SCOPE])),
+    responses(
+        (status = 200, description = "Everything, line by line.", body = String, content_type = "application/x-ndjson"),
+    )
+)]
+#[get("/organizations/{id}/export")]
+async fn export(
+    exports: Data<Exports>,
+    app: Data<App>,
+    cx: Auth<OrganizationsExport>,
+    id: Id<OrganizationId>,
+) -> Result<HttpResponse, Problem> {
+    // What is not the caller's own organization is not there.
+    let organization = app.read::<Organization>(&cx, *id).await?.ok_or_else(missing::<Organization>)?;
+    Ok(exported(organization.id, exports.organization(&cx).await?))
 }
 
 /// Read what happened to the organization, oldest first.

@@ -11,6 +11,7 @@ mod document;
 mod due;
 mod events;
 mod everything;
+mod export;
 mod headers;
 mod health;
 mod hostile;

@@ -8,6 +8,7 @@ use fairlead_application::{
     App,
     administration::Operators,
     crm::Timelines,
+    export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
     identity::{
@@ -130,6 +131,17 @@ pub(crate) fn live(store: Arc<MemoryStore>) -> (Live, LiveReader) {
     Live::new(tail, LiveLimits { streams: 20, streams_per_organization: 10 })
 }
 
+/// What takes data out.
+pub(crate) fn exports(app: &App, store: &Arc<Store>) -> Exports {
+    Exports::new(ExportParts {
+        app: app.clone(),
+        records: store.inner.clone(),
+        history: store.inner.clone(),
+        directory: store.inner.clone(),
+        timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
+    })
+}
+
 /// Who may do what, by the secret of [`settings`].
 pub(crate) fn people(
     app: &App,
@@ -182,6 +194,7 @@ impl Service {
             live: live.clone(),
             timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
             providers: abroad(&identity, &clock),
+            exports: exports(&app, &store),
             identity,
             principals: principals.clone(),
             operators: Operators::new(desk.clone(), desk.clone()),

@@ -11,7 +11,7 @@ use crate::{
     abroad::abroad,
     desk::Desk,
     memory::{Contacts, Counting, Store, Ticking},
-    service::{live, people, settings, verifier},
+    service::{exports, live, people, settings, verifier},
 };
 
 fn refusal(settings: Settings) -> ServerError {
@@ -21,6 +21,7 @@ fn refusal(settings: Settings) -> ServerError {
     let (identity, principals) = people(&app, &store, &keys, Arc::default(), IdentitySettings::default());
     let parts = Parts {
         providers: abroad(&identity, &clock),
+        exports: exports(&app, &store),
         identity,
         principals,
         app,

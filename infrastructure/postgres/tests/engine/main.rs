@@ -8,6 +8,7 @@ mod backlog;
 mod batch;
 mod catalog;
 mod contention;
+mod export;
 mod foreign;
 mod history;
 mod lists;
