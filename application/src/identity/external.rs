@@ -146,7 +146,10 @@ impl Identity {
                 let (user, joined) = self.accept_by_provider(asking, token, &who).await?;
                 (user, Some(joined))
             }
-            None => (self.recognized(asking, &who).await?, None),
+            None => {
+                let recognized = self.recognized(asking, &who).await;
+                (recognized.inspect_err(|error| self.note_refusal(asking, None, error))?, None)
+            }
         };
         let methods = BTreeSet::from([SessionMethod::Oidc]);
         let proven = Proven { user, methods, provider: Some(who.provider), besides: vec![] };

@@ -223,7 +223,7 @@ impl FieldKind {
 }
 
 /// A time, or a date for its first moment in UTC.
-fn instant(text: &str) -> Option<DateTime<Utc>> {
+pub fn instant(text: &str) -> Option<DateTime<Utc>> {
     let date = || text.parse::<NaiveDate>().ok().map(|date| date.and_time(NaiveTime::MIN).and_utc());
     let time = DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc()).or_else(date)?;
     // What PostgreSQL can hold and RFC 3339 can write.

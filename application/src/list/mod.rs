@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use cursor::Cursors;
-pub use filter::{Condition, Filter, FilterError, Operator};
+pub use filter::{Condition, Filter, FilterError, Operator, instant};
 pub use search::{Search, Term, words};
 
 use crate::{

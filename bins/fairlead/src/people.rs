@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use fairlead_application::{
     App,
     backlog::Backlogs,
-    identity::{Identity, IdentityParts, IdentitySettings, KeyUses, Principals, ProviderSignIn},
+    identity::{
+        AccessLog, AccessNotes, Identity, IdentityParts, IdentitySettings, KeyUses, Principals, ProviderSignIn,
+    },
     ports::System,
 };
 use fairlead_oidc::OpenIdProviders;
@@ -27,6 +29,9 @@ pub(crate) struct People {
     pub(crate) identity: Identity,
     pub(crate) providers: ProviderSignIn,
     pub(crate) principals: Principals,
+    /// Takes notes of who asks, and who signs in.
+    pub(crate) access_log: AccessLog,
+    pub(crate) notes: AccessNotes,
     uses: Arc<dyn KeyUses>,
 }
 
@@ -51,12 +56,14 @@ impl People {
             secret: config.secret()?,
             settings: IdentitySettings { open_registration: config.open_registration, ..IdentitySettings::default() },
         };
-        let (identity, principals) = (Identity::new(parts)?, Principals::new(app.clone(), Arc::new(System)));
+        let (access_log, notes) = AccessLog::new();
+        let identity = Identity::new(parts)?.noting(access_log.clone());
+        let principals = Principals::new(app.clone(), Arc::new(System));
         let (clock, entropy) = (Arc::new(System), Arc::new(System));
         let providers = OpenIdProviders::new(config.oidc_providers.clone(), &app_url(config)?, clock, entropy);
         let providers = providers.map_err(|error| format!("oidc_providers: {error}"))?;
         let providers = ProviderSignIn::new(identity.clone(), Arc::new(providers), &config.secret()?);
-        Ok(Self { app, store, identity, providers, principals, uses })
+        Ok(Self { app, store, identity, providers, principals, access_log, notes, uses })
     }
 
     /// What keeps it up to date.

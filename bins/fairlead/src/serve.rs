@@ -9,6 +9,7 @@ use fairlead_application::{
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
+    identity::Audit,
     list::Lists,
     policy::AnyPolicy,
     ports::System,
@@ -16,9 +17,9 @@ use fairlead_application::{
 };
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
-    BacklogKeeper, ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance, Nudge,
-    Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions, PostgresTail,
-    Projections, PurgeKeeper, ReadModel, Sequencer, Wakeups,
+    AccessKeeper, AuditLog, BacklogKeeper, ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener,
+    Maintenance, Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions,
+    PostgresTail, Projections, PurgeKeeper, ReadModel, Sequencer, Wakeups,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -260,6 +261,8 @@ fn api(
         exports,
         identity: people.identity,
         providers: people.providers,
+        audit: Audit::new(Arc::new(AuditLog::new(databases.clone())), Arc::new(System), config.audit_days),
+        access_log: people.access_log,
         principals: people.principals,
         operators: operators(config)?,
         credentials: Arc::new(token::verifier(config, ring.clone())?),
@@ -282,11 +285,13 @@ fn api(
         ServerError::Bind { .. } => Failure::from(format!("http_address: {}", causes(&error))),
         ServerError::BadOrigin(_) => format!("cors_origins: {error}").into(),
     })?;
+    let keeper = AccessKeeper::new(databases.clone(), people.notes);
     let nudger = Nudger::new(databases, nudge);
-    // It goes on until the last request is answered.
+    // They go on until the last request is answered.
     let served = CancellationToken::new();
-    let until_served = served.clone();
+    let (until_served, until_noted) = (served.clone(), served.clone());
     let nudge = move |_| nudger.run(until_served);
+    let keep = move |_| keeper.run(until_noted);
     let serve = move |stop: CancellationToken| async move {
         info!(%address, "serving");
         let handle = server.handle();
@@ -302,7 +307,12 @@ fn api(
     };
     // Its end ends the streams, for which the server would wait.
     let follow = |stop| reader.run(stop);
-    Ok(vec![Part::new("nudger", nudge), Part::new("live events", follow), Part::new("server", serve)])
+    Ok(vec![
+        Part::new("nudger", nudge),
+        Part::new("keeper of the access log", keep),
+        Part::new("live events", follow),
+        Part::new("server", serve),
+    ])
 }
 
 /// What operators reach over HTTP, by connections of its own: one that waits until a consumer lets go of a stream must not

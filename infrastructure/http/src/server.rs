@@ -18,7 +18,7 @@ use fairlead_application::{
     health::HealthCheck,
     history::History,
     identity::{
-        Identity, Principals, ProviderSignIn,
+        AccessLog, Audit, Identity, Principals, ProviderSignIn,
         tokens::{Credentials, PublishedKeys},
     },
     list::{Cursors, Lists},
@@ -32,7 +32,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::{
     document::{self, Written},
     health::Checks,
-    layer::{BadOrigin, Origins, Routes, frame, surplus, unmatched},
+    layer::{BadOrigin, Origins, Routes, frame, note, surplus, unmatched},
     live::Live,
     request::{Gate, Limits, Rate, Rates, Tries, TrustedProxies},
     well_known::KeySet,
@@ -85,6 +85,10 @@ pub struct Parts {
     pub identity: Identity,
     /// Signing in by providers.
     pub providers: ProviderSignIn,
+    /// Who did what.
+    pub audit: Audit,
+    /// Takes notes of who asks.
+    pub access_log: AccessLog,
     /// What people and keys may do.
     pub principals: Principals,
     /// Subscriptions and consumers, for operators.
@@ -146,6 +150,7 @@ struct Shared {
     exports: Data<Exports>,
     identity: Data<Identity>,
     providers: Data<ProviderSignIn>,
+    audit: Data<Audit>,
     operators: Data<Operators>,
     tries: Data<Tries>,
     cursors: Data<Cursors>,
@@ -162,6 +167,7 @@ impl Shared {
     fn new(settings: &Settings, parts: Parts) -> Self {
         let document = document::openapi();
         let rates = Rates::new(settings.rate_per_organization, settings.rate_per_key);
+        let gate = Gate::new(parts.credentials, parts.principals, &settings.secret, parts.clock, rates);
         Self {
             app: Data::new(parts.app),
             contacts: Data::new(parts.contacts),
@@ -171,10 +177,11 @@ impl Shared {
             exports: Data::new(parts.exports),
             identity: Data::new(parts.identity),
             providers: Data::new(parts.providers),
+            audit: Data::new(parts.audit),
             operators: Data::new(parts.operators),
             tries: Data::new(Tries::new(settings.tries_per_address)),
             cursors: Data::new(Cursors::new(&settings.secret)),
-            gate: Data::new(Gate::new(parts.credentials, parts.principals, &settings.secret, parts.clock, rates)),
+            gate: Data::new(gate.noting(parts.access_log)),
             keys: Data::new(KeySet(parts.keys)),
             limits: Data::new(Limits { body_bytes: settings.max_body_bytes }),
             proxies: Data::new(settings.trusted_proxies.clone()),
@@ -194,6 +201,7 @@ impl Shared {
             .app_data(self.exports.clone())
             .app_data(self.identity.clone())
             .app_data(self.providers.clone())
+            .app_data(self.audit.clone())
             .app_data(self.operators.clone())
             .app_data(self.tries.clone())
             .app_data(self.cursors.clone())
@@ -221,6 +229,7 @@ fn application(
         .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))
         .default_service(to(unmatched))
         .wrap(from_fn(surplus))
+        .wrap(from_fn(note))
         .wrap(origins.layer())
         .wrap(Compress::default())
         .wrap(from_fn(frame))

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 mod access;
+mod audit;
 mod backlog;
 mod commands;
 mod faults;

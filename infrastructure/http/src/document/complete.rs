@@ -7,7 +7,7 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{BEARER, OF_OPERATORS, OWN, parameters, responses, takes, takes_condition};
+use super::{AUDIT, BEARER, OF_OPERATORS, OWN, parameters, responses, takes, takes_condition};
 
 /// Completes the document.
 pub(super) fn complete(document: &mut OpenApi) {
@@ -120,7 +120,7 @@ impl Completion<'_> {
     /// Whether it reads what follows the log at a distance.
     fn reads_behind(&self) -> bool {
         let is_log = self.path.ends_with("/events") && !self.has_id();
-        is_log || self.path.ends_with("/timeline") || takes(self.operation, "sort")
+        is_log || self.path.starts_with(AUDIT) || self.path.ends_with("/timeline") || takes(self.operation, "sort")
     }
 
     /// Whether the answer is a stream, which reads no list.

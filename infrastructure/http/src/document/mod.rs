@@ -22,6 +22,9 @@ use crate::{crm, events, health, identity, operator, well_known};
 /// What the paths begin with that stand above organizations.
 const OF_OPERATORS: &str = "/v1/operator/";
 
+/// Who did what.
+const AUDIT: &str = "/v1/audit";
+
 /// One's own record.
 const OWN: &str = "/v1/me";
 
@@ -45,6 +48,7 @@ pub(crate) const BEARER: &str = "bearer";
         (name = "memberships", description = "Who belongs to an organization, and what they may do."),
         (name = "roles", description = "What members may do, by name."),
         (name = "api_keys", description = "Keys for programs."),
+        (name = "audit", description = "Who did what, from where, and what was refused."),
         (name = "contacts", description = "The people a company knows."),
         (name = "events", description = "What happened, and what happens."),
         (name = "operator", description = "Those who read the log, for operators: of all organizations at once."),

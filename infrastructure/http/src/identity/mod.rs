@@ -1,6 +1,8 @@
 //! Organizations, people and access over HTTP.
 
 mod api_keys;
+mod audit;
+mod audit_dto;
 mod departures;
 mod dto;
 mod links;
@@ -28,5 +30,6 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .configure(projects::routes)
         .configure(memberships::routes)
         .configure(roles::routes)
-        .configure(api_keys::routes);
+        .configure(api_keys::routes)
+        .configure(audit::routes);
 }

@@ -2,12 +2,14 @@
 
 mod frame;
 mod measure;
+mod note;
 mod routes;
 mod security;
 mod surplus;
 mod unmatched;
 
 pub(crate) use frame::frame;
+pub(crate) use note::note;
 pub(crate) use routes::Routes;
 pub use security::BadOrigin;
 pub(crate) use security::Origins;

@@ -15,7 +15,7 @@ use fairlead_application::{
     AppError, Context,
     access::{Authorized, Permission},
     identity::{
-        KeyText, Principals,
+        AccessLog, KeyText, Principals,
         tokens::{Credential, Credentials, Refusal},
     },
     ports::Clock,
@@ -27,7 +27,7 @@ use secrecy::SecretSlice;
 use tracing::Span;
 
 use super::{
-    CONSISTENCY, Rates, RequestId, asker::trace_parent, body, header, idempotency, idempotency::Fingerprints,
+    CONSISTENCY, Rates, RequestId, asker::trace_parent, body, header, idempotency, idempotency::Fingerprints, noting,
     origin::origin,
 };
 use crate::problem::Problem;
@@ -44,7 +44,8 @@ const KEY_LASTS: Duration = Duration::from_secs(15 * 60);
 pub(crate) struct Gate {
     credentials: Arc<dyn Credentials>,
     principals: Principals,
-    clock: Arc<dyn Clock>,
+    pub(super) access_log: AccessLog,
+    pub(super) clock: Arc<dyn Clock>,
     fingerprints: Fingerprints,
     rates: Arc<Rates>,
 }
@@ -59,7 +60,13 @@ impl Gate {
         rates: Rates,
     ) -> Self {
         let fingerprints = Fingerprints::new(Signer::new(secret, "fingerprint"));
-        Self { credentials, principals, clock, fingerprints, rates: Arc::new(rates) }
+        let access_log = AccessLog::default();
+        Self { credentials, principals, access_log, clock, fingerprints, rates: Arc::new(rates) }
+    }
+
+    /// The same, which notes who asks.
+    pub(crate) fn noting(self, access_log: AccessLog) -> Self {
+        Self { access_log, ..self }
     }
 
     /// How long what the caller was granted still holds; `None` when it has no end.
@@ -136,6 +143,7 @@ impl<P: Permission> FromRequest for Auth<P> {
         async move {
             let gate = request.app_data::<Data<Gate>>().ok_or_else(|| AppError::internal("no gate"))?;
             let mut context = gate.context(&request).await?;
+            noting::asks::<P>(&request, &context);
             let authorized = context.clone().authorize::<P>()?;
             let Some((key, reading)) = key?.zip(reading) else { return Ok(Self(authorized)) };
             context.idempotency = Some(gate.fingerprints.bind(&request, key, &reading.await?));

@@ -9,6 +9,7 @@ mod idempotency;
 mod if_match;
 mod member;
 mod name;
+mod noting;
 mod origin;
 mod query;
 mod rate;

@@ -75,17 +75,20 @@ fn every_operation_is_described() {
             && ["projects", "memberships", "roles", "api_keys", "sessions"]
                 .iter()
                 .any(|name| path == &format!("/v1/{name}"));
-        let list = read && !shown && !path.contains("{id}") && !log && !stream && !operator && !whole && !register;
+        let audit = read && path.starts_with("/v1/audit");
+        let list =
+            read && !shown && !path.contains("{id}") && !log && !stream && !operator && !whole && !register && !audit;
         let paged = operator && (path.ends_with("/parked") || path.ends_with("/streams"));
         let timeline = read && path.ends_with("/timeline");
         for name in ["sort", "filter"] {
             assert_eq!(has(name), list, "{place} {name}");
         }
-        assert_eq!(has("cursor"), list || register || timeline || paged, "{place}");
-        assert_eq!(has("limit"), list || register || log || timeline || paged, "{place}");
+        let pages = list || register || timeline || paged || path == "/v1/audit";
+        assert_eq!(has("cursor"), pages, "{place}");
+        assert_eq!(has("limit"), pages || log, "{place}");
         assert_eq!(has("after"), log, "{place}");
         assert_eq!(has("Last-Event-ID"), stream, "{place}");
-        let follows = timeline || list || read && path == "/v1/events";
+        let follows = timeline || list || audit || read && path == "/v1/events";
         assert_eq!(has("Fairlead-Consistency"), follows, "{place}");
         assert_eq!(has("If-None-Match"), shown, "{place}");
         assert!(!has("deleted") || timeline || shown, "{place}");

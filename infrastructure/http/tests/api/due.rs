@@ -49,7 +49,10 @@ pub(crate) async fn due(service: &Service, operation: &Operation) -> Due {
         }
         return holding(KNOWN.to_owned(), "operator:*");
     }
-    let collection = if operation.collection() == "events" { "contacts" } else { operation.collection() };
+    let collection = match operation.collection() {
+        "events" | "audit" => "contacts",
+        collection => collection,
+    };
     let id = record(service, collection).await;
     let mut due = holding(id.unwrap_or_else(|| panic!("{operation}: tell this test how to make one")), "*:*");
     match (&*operation.method, &*operation.template) {

@@ -207,8 +207,11 @@ async fn another_organization_sees_nothing() {
         } else if operation.method == "GET" {
             assert!(!answer.body.to_string().contains(&due.id), "{operation}: {}", answer.body);
             let of_own = |row: &Value| row["tenantid"] == json!(organization(2));
-            let rows = answer.body["data"].as_array().unwrap();
-            assert!(operation.template != "/v1/events" || rows.iter().all(of_own), "{operation}: {}", answer.body);
+            let rows = answer.body["data"].as_array();
+            let is_export = operation.template.ends_with("/export");
+            assert!(is_export || rows.is_some(), "{operation}: {}", answer.body);
+            let all_own = rows.is_some_and(|rows| rows.iter().all(of_own));
+            assert!(operation.template != "/v1/events" || all_own, "{operation}: {}", answer.body);
         }
         // Nothing changed where it is.
         if operation.of_record() && !operation.of_person() {

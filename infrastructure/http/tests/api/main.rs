@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod abroad;
+mod audit;
 mod batch;
 mod commands;
 mod conditions;

@@ -12,7 +12,7 @@ use fairlead_application::{
     health::HealthCheck,
     history::History,
     identity::{
-        Identity, IdentityParts, IdentitySettings, Principals,
+        AccessLog, AccessNotes, Audit, Identity, IdentityParts, IdentitySettings, Principals,
         memory::{MemoryKeyUses, MemoryKeys},
         tokens::Algorithm,
     },
@@ -27,10 +27,12 @@ use fairlead_tokens::{KeyRing, Names, TrustedIssuer, Verifier};
 use jsonwebtoken::{EncodingKey, Header};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::abroad::abroad;
+use crate::audit::Entries;
 use crate::desk::Desk;
 use crate::logs::{hide, log, nothing_was_told};
 use crate::memory::{Contacts, Counting, Part, Store, Ticking};
@@ -57,6 +59,9 @@ pub(crate) struct Service {
     pub(crate) uses: Arc<MemoryKeyUses>,
     /// The installation's own keys; none before they are prepared.
     pub(crate) ring: Arc<KeyRing>,
+    pub(crate) audit: Arc<Entries>,
+    /// What was noted about requests.
+    pub(crate) notes: Mutex<AccessNotes>,
     client: Client,
     token: String,
 }
@@ -187,6 +192,8 @@ impl Service {
         let uses = Arc::new(MemoryKeyUses::default());
         let (identity, principals) = people(&app, &store, &ring, uses.clone(), of_people);
         let health = parts.into_iter().map(|part| Arc::new(part) as Arc<dyn HealthCheck>).collect();
+        let (audit, (access_log, notes)) = (Arc::new(Entries::default()), AccessLog::new());
+        let identity = identity.noting(access_log.clone());
         let parts = Parts {
             app: app.clone(),
             contacts: Lists::new(Arc::new(Contacts(store.clone()))),
@@ -196,6 +203,8 @@ impl Service {
             providers: abroad(&identity, &clock),
             exports: exports(&app, &store),
             identity,
+            audit: Audit::new(audit.clone(), clock.clone(), 365),
+            access_log,
             principals: principals.clone(),
             operators: Operators::new(desk.clone(), desk.clone()),
             credentials: Arc::new(Holders(credentials.clone())),
@@ -208,7 +217,23 @@ impl Service {
         tokio::spawn(server);
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let token = token(1, "*:*");
-        Self { address, live, stop, store, desk, handle, clock, app, principals, uses, ring, client, token }
+        Self {
+            address,
+            live,
+            stop,
+            store,
+            desk,
+            handle,
+            clock,
+            app,
+            principals,
+            uses,
+            ring,
+            audit,
+            notes: Mutex::new(notes),
+            client,
+            token,
+        }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use fairlead_application::{
-    App, administration::Operators, crm::Timelines, history::History, identity::IdentitySettings, list::Lists,
+    App,
+    administration::Operators,
+    crm::Timelines,
+    history::History,
+    identity::{AccessLog, Audit, IdentitySettings},
+    list::Lists,
 };
 use fairlead_http::{Parts, ServerError, Settings, server};
 
 use crate::{
     abroad::abroad,
+    audit::Entries,
     desk::Desk,
     memory::{Contacts, Counting, Store, Ticking},
     service::{exports, live, people, settings, verifier},
@@ -23,6 +29,8 @@ fn refusal(settings: Settings) -> ServerError {
         providers: abroad(&identity, &clock),
         exports: exports(&app, &store),
         identity,
+        audit: Audit::new(Arc::new(Entries::default()), clock.clone(), 365),
+        access_log: AccessLog::default(),
         principals,
         app,
         history: History::new(store.inner.clone()),
