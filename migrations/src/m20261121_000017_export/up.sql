@@ -16,7 +16,7 @@ begin
 end $$;
 
 -- Sessions of a person that have ended: what is not, the register knows.
-create index streams_ended_of_user on engine.streams (tenant_id, (state ->> 'user_id'), stream_id)
+create index streams_ended_of_user on engine.streams (tenant_id, user_id, stream_id)
   where aggregate = 'session' and deleted_at is not null;
 create function engine.ended_sessions(p_tenant uuid, p_user text) returns setof uuid
 language plpgsql as $$
@@ -25,7 +25,7 @@ begin
   return query
     select s.stream_id from engine.streams s
      where s.tenant_id = p_tenant and s.aggregate = 'session' and s.deleted_at is not null
-       and s.state ->> 'user_id' = p_user
+       and s.user_id = p_user
      order by s.stream_id;
 end $$;
 
