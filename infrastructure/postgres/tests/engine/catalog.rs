@@ -34,6 +34,13 @@ async fn tables(admin: &Client) -> Vec<(String, bool)> {
     admin.query(sql, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
+/// The columns of a table whose values are written: those that the database computes left out.
+pub(crate) async fn written_columns(admin: &Client, table: &str) -> String {
+    let sql = "select string_agg(quote_ident(attname), ', ') from pg_attribute
+                where attrelid = $1::text::regclass and attnum > 0 and not attisdropped and attgenerated = ''";
+    admin.query_one(sql, &[&table]).await.unwrap().get(0)
+}
+
 #[tokio::test]
 async fn every_table_with_a_tenant_is_under_forced_row_level_security() {
     let database = TestDatabase::create().await;
@@ -205,10 +212,7 @@ async fn no_table_shows_or_takes_another_tenants_rows() {
         attack("delete", format!("delete from {table} where tenant_id = '{other}'")).await;
         let generated = ["engine.events", "identity.origins"].contains(&&*table);
         let overriding = if generated { "overriding system value" } else { "" };
-        // Of columns that the database computes nobody says the value.
-        let sql = "select string_agg(quote_ident(attname), ', ') from pg_attribute
-                    where attrelid = $1::text::regclass and attnum > 0 and not attisdropped and attgenerated = ''";
-        let columns: String = admin.query_one(sql, &[&table]).await.unwrap().get(0);
+        let columns = written_columns(&admin, &table).await;
         let row = "(jsonb_populate_record(r, jsonb_build_object('tenant_id'";
         let moved = format!(
             "insert into {table} ({columns}) {overriding}

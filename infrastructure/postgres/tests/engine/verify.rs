@@ -21,7 +21,7 @@ use fairlead_testing::{
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::projection::create;
+use crate::{catalog::written_columns, projection::create};
 
 #[derive(Default)]
 struct Found {
@@ -120,8 +120,10 @@ impl Stage {
         let found = told(&self.database).await;
         for (n, table) in tables.enumerate() {
             let identity = if table == "engine.events" { "overriding system value" } else { "" };
+            let columns = written_columns(&self.admin, table).await;
             let restore = format!(
-                "delete from {table}; insert into {table} {identity} select * from kept_{n}; drop table kept_{n}"
+                "delete from {table}; insert into {table} ({columns}) {identity} select {columns} from kept_{n};
+                 drop table kept_{n}"
             );
             self.admin.batch_execute(&restore).await.unwrap();
         }
