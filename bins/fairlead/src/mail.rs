@@ -10,7 +10,7 @@ use fairlead_application::{
 use fairlead_mail::{MailFolder, Post, Sender, Smtp, SmtpLimits, builder};
 use fairlead_postgres::{Databases, Nudge, PostgresStore};
 use futures::future::BoxFuture;
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::ExposeSecret;
 use tracing::warn;
 
 use crate::{Failure, config::Config, database, serve::Part};
@@ -35,8 +35,7 @@ pub(crate) fn mail(config: &Config) -> Result<Mail, Failure> {
     let databases = database::app(config, READING)?;
     let store = PostgresStore::new(databases.clone(), Arc::new(Nudge::default()));
     let app = App::new(Arc::new(store), Arc::new(System), Arc::new(System));
-    let secret = SecretSlice::from(config.secret_key()?.expose_secret().as_bytes().to_vec());
-    let correspondence = Correspondence::new(app, Tickets::new(&secret), &app_url(config)?);
+    let correspondence = Correspondence::new(app, Tickets::new(&config.secret()?), &app_url(config)?);
     let post = Post::new(correspondence, mailer(config)?);
     let engine = database::engine(config, HANDLING)?.connections();
     let consumer = builder(config.amqp_url()?.expose_secret(), engine).handler(post)?;
