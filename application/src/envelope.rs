@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fairlead_domain::kernel::Invalid;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -43,6 +43,8 @@ pub struct Envelope<'a> {
     subject: Uuid,
     time: String,
     datacontenttype: &'static str,
+    #[serde(serialize_with = "as_text")]
+    dataschema: DataSchema<'a>,
     tenantid: Uuid,
     streamversion: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +60,28 @@ pub struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'a str>,
     data: &'a Value,
+}
+
+/// The name of the schema of an event's data: `urn:fairlead:schema:contact.created:v1`.
+#[derive(Debug, Clone, Copy)]
+pub struct DataSchema<'a> {
+    event_type: &'a str,
+    version: i16,
+}
+
+/// The name of the schema of the data of events of this type and version.
+pub fn data_schema(event_type: &str, version: i16) -> DataSchema<'_> {
+    DataSchema { event_type, version }
+}
+
+impl fmt::Display for DataSchema<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "urn:fairlead:schema:{}:v{}", self.event_type, self.version)
+    }
+}
+
+fn as_text<S: Serializer>(value: &DataSchema<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 impl SequencedEvent {
@@ -115,6 +139,7 @@ impl<'a> Envelope<'a> {
             subject: stream,
             time: rfc3339(*occurred_at),
             datacontenttype: "application/json",
+            dataschema: data_schema(event_type, *schema_version),
             tenantid: tenant,
             streamversion: *version,
             sequence: place.map(|place| place.position.to_string()),

@@ -11,9 +11,9 @@ use std::{error::Error, str::FromStr, time::Duration};
 use async_trait::async_trait;
 use deadpool_postgres::{Manager, Pool, Runtime};
 use fairlead_consumer::{Consumer, Event, Failure, Handler, Inbox, Operator, Transaction, Which};
-use fairlead_domain::{
+use fairlead_events::{
+    Personal,
     crm::{Contact, ContactEvent},
-    kernel::Personal,
     values::Email,
 };
 use tokio::signal::unix::{SignalKind, signal};

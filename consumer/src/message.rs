@@ -5,7 +5,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 
-use crate::event::{Event, NoEvent};
+use fairlead_events::{Event, NoEvent};
 
 /// An event with what is kept of its message.
 pub(crate) struct Message {

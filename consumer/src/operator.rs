@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{GenericClient, Pool};
-use fairlead_domain::ids::OrganizationId;
+use fairlead_events::ids::OrganizationId;
 use lapin::types::FieldTable;
 use tokio::time::timeout;
 use tokio_postgres::Row;

@@ -15,6 +15,8 @@ use fairlead_domain::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::contracts::{Promised, committed};
+
 /// One aggregate against one store.
 pub struct Conformance {
     app: App,
@@ -68,6 +70,7 @@ impl Conformance {
         self.lives_its_story::<A>().await;
         self.names_its_events_after_itself::<A>().await;
         self.has_a_fixture_of_every_event::<A>().await;
+        self.keeps_its_contract::<A>().await;
         self.refuses_a_stale_command::<A>().await;
         self.answers_a_repeated_command_once::<A>().await;
         self.belongs_to_one_tenant::<A>().await;
@@ -174,6 +177,32 @@ impl Conformance {
                     path.display()
                 );
             }
+        }
+    }
+
+    /// Each event of the story has the shape that its committed schema promises, erased or not.
+    async fn keeps_its_contract<A: Story>(&self) {
+        let promised = Promised::read(&committed().join("events")).expect("schemas of events");
+        let (cx, id) = (stranger(), System.next());
+        for command in A::story() {
+            self.app.execute::<A>(&cx, id.into(), Expected::Any, command).await.unwrap();
+        }
+        let mut events = self.store.events(&cx, id).await.unwrap();
+        if let Some(erasure) = A::erasure() {
+            self.app.execute::<A>(&cx, id.into(), Expected::Any, erasure).await.unwrap();
+            events.extend(self.store.events(&cx, id).await.unwrap());
+        }
+        for event in events {
+            let (name, version) = (&event.event_type, event.schema_version);
+            let promise = promised.contracts().find(|other| (&other.event_type, other.version) == (name, version));
+            let promise = promise
+                .unwrap_or_else(|| panic!("{name} version {version} has no schema: run `make docs`, and commit it"));
+            let validator = jsonschema::draft202012::new(&promise.schema).expect("a schema");
+            let complaints: Vec<_> = validator.iter_errors(&event.data).map(|error| error.to_string()).collect();
+            assert!(
+                complaints.is_empty(),
+                "{name}: its schema promises another shape (does a type write itself by hand?): {complaints:?}"
+            );
         }
     }
 

@@ -14,6 +14,7 @@ pub mod browser;
 pub mod cluster;
 pub mod conformance;
 pub mod contract;
+pub mod contracts;
 pub mod database;
 pub mod engine;
 pub mod provider;

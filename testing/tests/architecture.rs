@@ -90,6 +90,17 @@ fn the_application_knows_no_adapter() {
 }
 
 #[test]
+fn typed_events_are_lighter_still() {
+    let banned =
+        ["fairlead-application", "tokio", "lapin", "sea-orm", "sqlx", "tokio-postgres", "actix-web", "reqwest"];
+    is_built_from_none_of(
+        "fairlead-events",
+        &banned,
+        "whoever reads an event, from wherever, carries what it is built from",
+    );
+}
+
+#[test]
 fn the_consumer_kit_is_light() {
     let banned = ["fairlead-application", "sea-orm", "sqlx", "actix-web", "reqwest", "utoipa"];
     is_built_from_none_of("fairlead-consumer", &banned, "services of others carry what it is built from");
@@ -108,13 +119,14 @@ fn dependencies_point_one_way() {
     for package in members() {
         let below: &[&str] = match layer(package) {
             "domain" | "migrations" => &[],
+            "application" | "events" => &["domain"],
             // Other services are built with it: it brings nothing of Fairlead but the events' types.
-            "application" | "consumer" => &["domain"],
+            "consumer" => &["domain", "events"],
             // Sending mail is consuming events.
             "infrastructure" if package.name == "fairlead-mail" => &["domain", "application", "consumer"],
             "infrastructure" => &["domain", "application"],
             "testing" => &["domain", "application", "infrastructure", "migrations"],
-            "bins" => &["domain", "application", "consumer", "infrastructure", "migrations", "testing"],
+            "bins" => &["domain", "events", "application", "consumer", "infrastructure", "migrations", "testing"],
             other => {
                 panic!("{other}/ is no known layer: give it its place in this test and in the guides")
             }

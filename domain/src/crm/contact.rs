@@ -5,6 +5,7 @@ mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -34,7 +35,7 @@ pub struct Contact {
 }
 
 /// What is known about a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ContactProfile {
     /// What the person is called.
     pub name: Personal<PersonName>,
@@ -55,6 +56,7 @@ pub struct ContactProfile {
     pub project_id: Option<ProjectId>,
     /// Labels, each once. Personal, since a label can say anything about the person.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "crate::kernel::personal_or_default")]
+    #[schemars(with = "Personal<BTreeSet<Tag>>")]
     pub tags: BTreeSet<Tag>,
     /// What the company wishes to note beyond the fields above. All of it counts as personal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -100,7 +102,7 @@ pub struct ContactChange {
 }
 
 /// What happened to a contact. Names are public contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 #[expect(missing_docs, reason = "the fields are named as in the profile, where they are explained")]
 pub enum ContactEvent {
@@ -135,12 +137,14 @@ pub enum ContactEvent {
     #[serde(rename = "contact.tagged")]
     Tagged {
         #[serde(with = "crate::kernel::personal_or_default")]
+        #[schemars(with = "Personal<BTreeSet<Tag>>")]
         tags: BTreeSet<Tag>,
     },
     /// Labels were taken off. Until version 2 an event held one.
     #[serde(rename = "contact.untagged")]
     Untagged {
         #[serde(with = "crate::kernel::personal_or_default")]
+        #[schemars(with = "Personal<BTreeSet<Tag>>")]
         tags: BTreeSet<Tag>,
     },
     /// The contact was deleted softly.

@@ -8,6 +8,7 @@ mod story;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RoleRef;
@@ -42,7 +43,7 @@ pub struct Membership {
 }
 
 /// What a member may do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MembershipProfile {
     /// The member's roles: one at least.
     pub roles: BTreeSet<RoleRef>,

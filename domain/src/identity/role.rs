@@ -6,6 +6,7 @@ mod story;
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BuiltInRole, RoleRef};
@@ -34,7 +35,7 @@ pub struct Role {
 }
 
 /// What a role is, and lets do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RoleProfile {
     /// What it is called. Unique among the living roles of an organization, without regard to case.
     pub name: Label,

@@ -28,7 +28,8 @@ pub trait Aggregate: Sized + Clone + Debug + PartialEq + Serialize + Deserialize
     type Id: Copy + Into<Uuid> + From<Uuid> + Send + Sync;
     /// What can be asked for. Time, fresh ids and outside facts arrive in here.
     type Command: Clone + Send + Sync + 'static;
-    /// What can happen, serialized as `{"type": "contact.created", "data": {…}}`.
+    /// What can happen, serialized as `{"type": "contact.created", "data": {…}}`. Of registered aggregates
+    /// it says its schema, which is public contract.
     type Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// Why a command is refused.
     type Error: DomainError;

@@ -12,4 +12,4 @@ pub use aggregate::{Aggregate, UniqueKey, fold};
 pub use belonging::Belonging;
 pub use error::{DomainError, ErrorKind, Invalid};
 pub use patch::Patch;
-pub use personal::{MARK, MARK_SUBJECT, Personal, PersonalOf, marked, personal_or_default};
+pub use personal::{MARK, MARK_SUBJECT, PERSONAL_KEYWORD, Personal, PersonalOf, marked, personal_or_default};

@@ -1,7 +1,8 @@
 //! Personal data inside events and states.
 
-use std::{cell::Cell, fmt};
+use std::{borrow::Cow, cell::Cell, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
@@ -112,7 +113,7 @@ fn write_erased<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
 /// A value about a person to whom the stream does not belong: in the notes of a meeting, a participant's words.
 ///
 /// Written as `{"subject": …, "value": …}`. It is erased with the person, wherever it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct PersonalOf<T> {
     /// The person.
     pub subject: Uuid,
@@ -184,6 +185,32 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Personal<T> {
             Form::Erased(Marker { erased: true }) => Self::Erased,
             Form::Erased(_) => return Err(serde::de::Error::custom("erased is true or absent")),
             Form::Known(value) => Self::Known(value),
+        })
+    }
+}
+
+/// The keyword that marks what is personal in the schemas of events.
+pub const PERSONAL_KEYWORD: &str = "x-personal";
+
+impl<T: JsonSchema> JsonSchema for Personal<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Personal_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let known = generator.subschema_for::<T>();
+        json_schema!({
+            "anyOf": [
+                known,
+                {
+                    "description": "Erased: there was a value, which nobody can read any more.",
+                    "type": "object",
+                    "properties": { "erased": { "const": true } },
+                    "required": ["erased"],
+                    "additionalProperties": false,
+                },
+            ],
+            PERSONAL_KEYWORD: true,
         })
     }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text::line;
@@ -21,16 +22,21 @@ pub struct AddressParts {
 }
 
 /// A postal address. Every part is optional, one at least is there.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Address {
+    /// Street, number, floor; may hold several lines separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     street: Option<String>,
+    /// City, town or village.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     city: Option<String>,
+    /// State, province or district.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     region: Option<String>,
+    /// Postal code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     postal_code: Option<String>,
+    /// Country, ISO 3166-1 alpha-2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     country: Option<String>,
 }

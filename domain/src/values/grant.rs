@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Invalid;
@@ -11,7 +12,7 @@ const ANY: &str = "*";
 
 /// A right, or a pattern of rights: `contacts:read`, `contacts:*`, `*:read`, `*:*`. Each part is `[a-z][a-z0-9_]*` or `*`, 64
 /// characters at most.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Permission(String);
 
@@ -70,7 +71,7 @@ impl fmt::Display for Permission {
 }
 
 /// Over which records a right is granted. What is granted later in this list is contained in what is granted before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Over {
     /// Over all records of the organization.
@@ -82,7 +83,7 @@ pub enum Over {
 }
 
 /// Rights, and over what they are granted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Grant {
     /// Which rights.
     pub permission: Permission,

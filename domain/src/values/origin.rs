@@ -1,12 +1,13 @@
 use std::{fmt, net::IpAddr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How much of what a program says of itself is kept, in characters.
 const MAX_USER_AGENT: usize = 300;
 
 /// From where somebody acts, as far as it is known.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// The address of the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@
 //! a line in `document`.
 
 mod answer;
+mod contracts;
 mod crm;
 mod document;
 mod events;

@@ -6,12 +6,14 @@ use uuid::Uuid;
 use crate::process::{Installation, answered};
 
 /// What anybody may ask: about the service itself, and by what one gets in.
-const OPEN: [&str; 15] = [
+const OPEN: [&str; 17] = [
     "get /.well-known/jwks.json",
+    "get /asyncapi.json",
     "get /health/live",
     "get /health/ready",
     "get /health/serving",
     "get /openapi.json",
+    "get /schemas/events/{file}",
     "get /v1/oidc/providers",
     "post /v1/email_verifications/confirm",
     "post /v1/invitations/accept",

@@ -1,6 +1,7 @@
 //! What happens to a key, and why something does not.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiKeyProfile, MAX_PERMISSIONS, MAX_PROJECTS};
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// What happened to a key. Names are public contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 #[expect(missing_docs, reason = "the fields are named as in the state, where they are explained")]
 pub enum ApiKeyEvent {

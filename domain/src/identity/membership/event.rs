@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_PROJECTS, MAX_ROLES, MembershipProfile, RoleRef};
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// What happened to a membership. Names are public contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 #[expect(missing_docs, reason = "the fields are named as in the state, where they are explained")]
 pub enum MembershipEvent {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_GRANTS, MAX_INHERITED, RoleProfile, RoleRef};
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// What happened to a role. Names are public contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 #[expect(missing_docs, reason = "the fields are named as in the profile, where they are explained")]
 pub enum RoleEvent {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EndReason, SessionMethod, SessionStart};
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// What happened to a session. Names are public contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 #[expect(missing_docs, reason = "the fields are named as in the state, where they are explained")]
 pub enum SessionEvent {

@@ -1,6 +1,7 @@
 //! What happens to a user.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
 };
 
 /// What happened to a user. Names are public contract. No event holds a password, a secret or a code.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 #[expect(missing_docs, reason = "the fields are named as in the state, where they are explained")]
 pub enum UserEvent {

@@ -69,6 +69,9 @@ impl Completion<'_> {
             // Nothing is read from the request, but a query is refused.
             let responses = &mut self.operation.responses.responses;
             responses.entry("422".to_owned()).or_insert_with(|| responses::reference("Invalid"));
+            if self.path.contains('{') {
+                responses.entry("404".to_owned()).or_insert_with(|| responses::reference("NotFound"));
+            }
         }
         let (heeds_key, is_counted) = (self.heeds_key(), self.operation.security.is_some());
         for response in self.operation.responses.responses.values_mut() {

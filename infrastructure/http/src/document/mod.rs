@@ -17,7 +17,7 @@ use utoipa::{
 };
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 
-use crate::{crm, events, health, identity, operator, well_known};
+use crate::{contracts, crm, events, health, identity, operator, well_known};
 
 /// What the paths begin with that stand above organizations.
 const OF_OPERATORS: &str = "/v1/operator/";
@@ -52,7 +52,7 @@ pub(crate) const BEARER: &str = "bearer";
         (name = "contacts", description = "The people a company knows."),
         (name = "events", description = "What happened, and what happens."),
         (name = "operator", description = "Those who read the log, for operators: of all organizations at once."),
-        (name = "service", description = "The service itself: whether it is well, and this document."),
+        (name = "service", description = "The service itself: whether it is well, what it promises, and this document."),
     ),
     components(schemas(crate::answer::Event, crate::problem::ProblemDocument<'static>)),
 )]
@@ -60,13 +60,18 @@ struct Base;
 
 /// Every route that the document shows.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.configure(health::routes).configure(well_known::routes).service(served).service(
-        scope::scope("/v1")
-            .configure(identity::routes)
-            .configure(crm::routes)
-            .configure(events::routes)
-            .configure(operator::routes),
-    );
+    config
+        .configure(health::routes)
+        .configure(well_known::routes)
+        .configure(contracts::routes)
+        .service(served)
+        .service(
+            scope::scope("/v1")
+                .configure(identity::routes)
+                .configure(crm::routes)
+                .configure(events::routes)
+                .configure(operator::routes),
+        );
 }
 
 /// The document. The same for every call.

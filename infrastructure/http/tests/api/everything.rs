@@ -15,10 +15,12 @@ use crate::{
 /// What everybody may ask.
 const OPEN: &[&str] = &[
     "GET /.well-known/jwks.json",
+    "GET /asyncapi.json",
     "GET /health/live",
     "GET /health/ready",
     "GET /health/serving",
     "GET /openapi.json",
+    "GET /schemas/events/{file}",
     "GET /v1/oidc/providers",
     "POST /v1/email_verifications/confirm",
     "POST /v1/invitations/accept",
@@ -52,7 +54,7 @@ pub(crate) struct Operation {
 
 impl Operation {
     pub(crate) fn path(&self, id: &str) -> String {
-        self.template.replace("{id}", id).replace("{name}", id)
+        self.template.replace("{id}", id).replace("{name}", id).replace("{file}", "contact.created.v1.json")
     }
 
     pub(crate) fn of_record(&self) -> bool {

@@ -7,6 +7,7 @@ mod audit;
 mod batch;
 mod commands;
 mod conditions;
+mod contracts;
 mod desk;
 mod document;
 mod due;

@@ -48,14 +48,17 @@ pub struct Event<D = Value> {
 
 /// The message is no event.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoEvent {
+pub enum NoEvent {
+    /// It is not JSON, or lacks what every event has.
     #[error("not an event in CloudEvents 1.0: {0}")]
     Shape(#[from] serde_json::Error),
+    /// It follows another version of the specification.
     #[error("specversion is not 1.0")]
     Specification,
+    /// The position is none.
     #[error("sequence is not a number")]
     Sequence,
-    /// Text of the database can't hold it.
+    /// The name can't be stored as text by `PostgreSQL`.
     #[error("type holds a NUL character")]
     Type,
 }
@@ -83,8 +86,11 @@ struct Envelope {
 }
 
 impl Event {
-    /// Reads a message's body.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, NoEvent> {
+    /// Reads an envelope, such as a message's body.
+    ///
+    /// # Errors
+    /// [`NoEvent`]
+    pub fn parse(body: &[u8]) -> Result<Self, NoEvent> {
         let envelope: Envelope = serde_json::from_slice(body)?;
         if envelope.specversion != "1.0" {
             return Err(NoEvent::Specification);

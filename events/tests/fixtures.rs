@@ -1,0 +1,62 @@
+//! Every event that was ever published, in every version, as a reader gets it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
+
+use std::{fmt::Debug, fs, path::Path};
+
+use fairlead_application::{
+    envelope::SequencedEvent,
+    ports::{Metadata, StoredEvent},
+};
+use fairlead_domain::{for_each_aggregate, kernel::Aggregate};
+use fairlead_events::{Event, Payload};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// As it is published.
+fn published(fixture: &Value) -> SequencedEvent {
+    let metadata = Metadata {
+        actor: "policy:welcome".into(),
+        correlation_id: None,
+        causation_id: None,
+        hops: 0,
+        traceparent: None,
+    };
+    let event = StoredEvent {
+        id: Uuid::from_u128(3),
+        version: 3,
+        event_type: fixture["type"].as_str().unwrap().to_owned(),
+        schema_version: fixture["schema_version"].as_i64().unwrap().try_into().unwrap(),
+        data: fixture["data"].clone(),
+        metadata,
+        occurred_at: "2026-03-04T05:06:07.000008Z".parse().unwrap(),
+    };
+    SequencedEvent { position: 7, incarnation: 1, tenant: Uuid::from_u128(1), stream: Uuid::from_u128(2), event }
+}
+
+fn reads_its_fixtures<A: Aggregate + Payload<Data: Debug>>() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/fixtures").join(A::TYPE);
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let fixture: Value = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        let written = published(&fixture);
+        let event = Event::parse(&serde_json::to_vec(&written.cloud_event()).unwrap()).unwrap();
+        assert_eq!((event.id, event.version, event.position), (written.event.id, 3, 7));
+        assert_eq!((event.stream, event.occurred_at), (written.stream, written.event.occurred_at));
+        assert_eq!((Uuid::from(event.tenant), &*event.actor), (written.tenant, "policy:welcome"));
+        let typed = event.decode::<A>().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(typed.event_type, fixture["type"].as_str().unwrap());
+        count += 1;
+    }
+    assert!(count > 0, "{} has no fixtures", A::TYPE);
+}
+
+macro_rules! all {
+    ($($aggregate:ty),+ $(,)?) => {
+        #[test]
+        fn whatever_was_published_is_read() {
+            $(reads_its_fixtures::<$aggregate>();)+
+        }
+    };
+}
+for_each_aggregate!(all);
