@@ -1,6 +1,6 @@
 # Each target is one command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint fmt docs tour ci clean-local
+.PHONY: help run test bench lint fmt docs tour ci dist clean-local
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ tour: ## run the commands of the README's tour against a fresh `make run`
 
 ci: ## everything that must hold before a change is taken
 	@.ci/run
+
+dist: ## the program for others, in dist/; DIST_TARGET=<target> for another machine's
+	@scripts/dist
 
 clean-local: ## discard the private services and their data
 	@scripts/clean-local
