@@ -13,20 +13,31 @@ prepare_python() {
     FAIRLEAD_TEST_PYTHON="$venv/bin/python"
 }
 
-# People sign in by a real provider in a test.
-prepare_provider() {
-    local source="$root/testing/provider" target="$local_directory/oidc-provider"
+# prepare_node NAME: what testing/NAME needs of Node.js, into .local/INSTANCE/NAME.
+prepare_node() {
+    local source="$root/testing/$1" target="$local_directory/$1" log="$local_directory/npm-$1.log"
     has npm || install_packages "nodejs npm" node
     # What was installed is what the lock says, and complete.
     if ! cmp -s "$source/package-lock.json" "$target/installed.json"; then
-        say "installing the OpenID Connect provider"
+        say "installing what testing/$1 needs"
         mkdir -p "$target"
         cp "$source/package.json" "$source/package-lock.json" "$source/.npmrc" "$target/"
-        npm ci --prefix "$target" </dev/null >"$local_directory/npm.log" 2>&1 ||
-            fail "npm could not install oidc-provider; see .local/test/npm.log"
+        npm ci --prefix "$target" </dev/null >"$log" 2>&1 ||
+            fail "npm could not install what testing/$1 needs; see ${log#"$root/"}"
         cp "$source/package-lock.json" "$target/installed.json"
     fi
-    FAIRLEAD_TEST_OIDC_PROVIDER=$target
+}
+
+# People sign in by a real provider in a test.
+prepare_provider() {
+    prepare_node provider
+    FAIRLEAD_TEST_OIDC_PROVIDER="$local_directory/provider"
+}
+
+# A test calls the API by a client that is generated from its document.
+prepare_client() {
+    prepare_node client
+    FAIRLEAD_TEST_NODE_CLIENT="$local_directory/client"
 }
 
 # start_test_services: starts what the environment does not name, and writes the variables that the tests read.
@@ -42,6 +53,7 @@ start_test_services() {
     start_services
     prepare_python
     prepare_provider
+    prepare_client
     services_started || exit 1
     if [ -n "$own_postgres" ]; then
         FAIRLEAD_TEST_DATABASE_URL="postgres://fairlead:$postgres_password@127.0.0.1:$postgres_port/postgres"
@@ -53,7 +65,7 @@ start_test_services() {
     FAIRLEAD_TEST_POSTGRES_BIN=$postgres_bin
     write_variables "$local_directory/env" \
         FAIRLEAD_TEST_DATABASE_URL FAIRLEAD_TEST_AMQP_URL FAIRLEAD_TEST_AMQP_ADMIN_URL \
-        FAIRLEAD_TEST_POSTGRES_BIN FAIRLEAD_TEST_PYTHON FAIRLEAD_TEST_OIDC_PROVIDER
+        FAIRLEAD_TEST_POSTGRES_BIN FAIRLEAD_TEST_PYTHON FAIRLEAD_TEST_OIDC_PROVIDER FAIRLEAD_TEST_NODE_CLIENT
 }
 
 # Whether `scripts/services up test` has been called, and what it started is still there.

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod backlog;
+mod clients;
 mod commands;
 mod faults;
 mod journey;
