@@ -1,6 +1,6 @@
 # Each target is one command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint fmt docs tour ci dist clean-local
+.PHONY: help aggregate run test bench lint fmt docs tour ci dist clean-local
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ fmt: ## format the source
 
 docs: ## write the generated documents anew
 	@scripts/docs
+
+aggregate: ## write a new aggregate: make aggregate CONTEXT=crm NAME=product [PLURAL=products]
+	@scripts/aggregate "$(CONTEXT)" "$(NAME)" $(PLURAL)
 
 tour: ## run the commands of the README's tour against a fresh `make run`
 	@scripts/tour

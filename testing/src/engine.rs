@@ -10,8 +10,8 @@ use fairlead_application::{
 };
 use fairlead_domain::crm::Contact;
 use fairlead_postgres::{
-    ContactList, Databases, Listener, Nudge, Nudger, PostgresLog, PostgresStore, PostgresSubscriptions, Projections,
-    ReadModel, Sequencer,
+    Databases, Listener, Nudge, Nudger, PostgresLog, PostgresStore, PostgresSubscriptions, Projections, Sequencer,
+    lists,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +59,7 @@ impl Engine {
         let mut engine = Self {
             app: App::new(store.clone(), Arc::new(System), Arc::new(System)),
             store,
-            contacts: Lists::new(Arc::new(ReadModel::<ContactList>::new(requests.clone()))),
+            contacts: lists(&requests).of::<Contact>().expect("lists of contacts").clone(),
             log: PostgresLog::new(databases.clone(), wakeups.clone()),
             subscriptions,
             requests: requests.clone(),

@@ -1,38 +1,9 @@
-//! Customer relations: permissions, and what lists can be filtered and sorted by.
+//! Customer relations: permissions, what lists can be filtered and sorted by, policies, timelines.
 
+mod contacts;
 mod policies;
 mod timeline;
 
-use fairlead_domain::crm::Contact;
-
-pub use self::{
-    policies::TagNewContacts,
-    timeline::{TimelineEntry, TimelinePort, Timelines},
-};
-
-use crate::{
-    access::permissions,
-    list::{Field, FieldKind, Listed},
-};
-
-permissions! {
-    /// Read contacts.
-    ContactsRead = "contacts:read", Reveals<Contact>;
-    /// Create, change, delete and restore contacts.
-    ContactsWrite = "contacts:write", Permits<Contact>;
-    /// Erase contacts. Not part of writing, since there is no way back.
-    ContactsErase = "contacts:erase", Permits<Contact>;
-}
-
-impl Listed for Contact {
-    const FIELDS: &'static [Field] = &[
-        Field { name: "created", kind: FieldKind::Instant, sortable: true },
-        Field { name: "updated", kind: FieldKind::Instant, sortable: true },
-        Field { name: "name", kind: FieldKind::Text, sortable: true },
-        Field { name: "email", kind: FieldKind::Text, sortable: false },
-        Field { name: "phone", kind: FieldKind::Text, sortable: false },
-        Field { name: "tag", kind: FieldKind::Labels, sortable: false },
-        Field { name: "owner", kind: FieldKind::Id, sortable: false },
-        Field { name: "project", kind: FieldKind::Id, sortable: false },
-    ];
-}
+pub use contacts::{ContactsErase, ContactsRead, ContactsWrite};
+pub use policies::TagNewContacts;
+pub use timeline::{TimelineEntry, TimelinePort, Timelines};

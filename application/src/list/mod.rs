@@ -4,7 +4,12 @@ mod cursor;
 mod filter;
 mod search;
 
-use std::{fmt, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -25,6 +30,8 @@ use crate::{
 pub trait Listed: Aggregate {
     /// What its lists can be filtered and sorted by; the first one is the default order, newest first.
     const FIELDS: &'static [Field];
+    /// Whether its records are found by words.
+    const SEARCHED: bool = false;
     /// By what its records are found as they belong: the fields `owner` and `project`, in this order. An aggregate that
     /// [belongs](Aggregate::BELONGS) has both; otherwise no list of it compiles.
     const BELONGING: Option<[&'static Field; 2]> = belonging(Self::FIELDS, Self::BELONGS);
@@ -187,12 +194,42 @@ pub trait ListPort<A>: Send + Sync {
 /// The lists of an aggregate, for those who may read it.
 pub struct Lists<A>(Arc<dyn ListPort<A>>);
 
-impl<A: Aggregate> Lists<A> {
-    /// Guards a port.
-    pub fn new(port: Arc<dyn ListPort<A>>) -> Self {
-        Self(port)
+/// The lists of every aggregate that has them.
+#[derive(Clone, Default)]
+pub struct AllLists(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl AllLists {
+    /// These and those of `A`, which a port serves.
+    #[must_use]
+    pub fn with<A: Aggregate>(mut self, port: impl ListPort<A> + 'static) -> Self {
+        self.0.insert(TypeId::of::<A>(), Arc::new(Lists::<A>(Arc::new(port))));
+        self
     }
 
+    /// These and others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// The lists of `A`.
+    ///
+    /// # Errors
+    /// [`AppError::Internal`]: no read model of it is registered.
+    pub fn of<A: Aggregate>(&self) -> Result<&Lists<A>, AppError> {
+        let lists = self.0.get(&TypeId::of::<A>()).and_then(|lists| lists.downcast_ref());
+        lists.ok_or_else(|| AppError::Internal(format!("no read model lists {}", A::PLURAL).into()))
+    }
+}
+
+impl<A> Clone for Lists<A> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<A: Aggregate> Lists<A> {
     /// One page of what the caller reaches.
     ///
     /// # Errors

@@ -60,6 +60,7 @@ fn an_envelope_is_public_contract() {
         "subject": uuid(2),
         "time": AT,
         "datacontenttype": "application/json",
+            "dataschema": "urn:fairlead:schema:contact.renamed:v1",
         "tenantid": uuid(1),
         "streamversion": 4,
         "sequence": "9007199254740993",

@@ -7,7 +7,7 @@ use fairlead_application::{
     AppError, Context, Recorded,
     access::{Access, Extent},
     crm::ContactsRead,
-    list::{Filter, ListPort, ListQuery, Listed, Lists, Page, Sort},
+    list::{AllLists, Filter, ListPort, ListQuery, Listed, Page, Sort},
     registry::AGGREGATES,
 };
 use fairlead_domain::{
@@ -19,8 +19,8 @@ use fairlead_domain::{
 use crate::{envelope::event, store::id};
 
 /// Serves one row, and remembers who asked for what.
-#[derive(Default)]
-struct OneRow(Mutex<Vec<(OrganizationId, ListQuery)>>);
+#[derive(Clone, Default)]
+struct OneRow(Arc<Mutex<Vec<(OrganizationId, ListQuery)>>>);
 
 fn row() -> Recorded<Contact> {
     let profile = ContactProfile::named(PersonName::new("Ana").unwrap());
@@ -44,8 +44,10 @@ impl ListPort<Contact> for OneRow {
 
 #[tokio::test]
 async fn a_page_is_asked_of_the_port_in_the_callers_tenant() {
-    let port = Arc::new(OneRow::default());
-    let lists = Lists::new(port.clone());
+    let port = OneRow::default();
+    let all = AllLists::default().with::<Contact>(port.clone());
+    let lists = all.of::<Contact>().unwrap();
+    assert!(AllLists::default().of::<Contact>().is_err(), "without a read model there is no list");
     let sort = Sort::parse("-created", Contact::FIELDS).unwrap();
     let query = ListQuery { filter: Filter::default(), search: None, sort, limit: 10, after: None };
     let cx = Context::new(id(1), fairlead_application::Actor::new("user:ana"), Access::parse("contacts:read"));

@@ -10,16 +10,15 @@ use fairlead_application::{
     health::HealthCheck,
     history::History,
     identity::Audit,
-    list::Lists,
     policy::AnyPolicy,
     ports::System,
     subscription::RELAY,
 };
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
-    AccessKeeper, AuditLog, BacklogKeeper, ContactList, ContactTimeline, Databases, ErasureJournal, Limits, Listener,
-    Maintenance, Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions,
-    PostgresTail, Projections, PurgeKeeper, ReadModel, Sequencer, Wakeups,
+    AccessKeeper, AuditLog, BacklogKeeper, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance,
+    Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions, PostgresTail,
+    Projections, PurgeKeeper, Sequencer, Wakeups, lists,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -254,7 +253,7 @@ fn api(
     });
     let parts = Parts {
         app: people.app,
-        contacts: Lists::new(Arc::new(ReadModel::<ContactList>::new(databases.clone()))),
+        lists: lists(&databases),
         history: History::new(people.store),
         live,
         timelines,

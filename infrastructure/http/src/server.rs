@@ -21,10 +21,9 @@ use fairlead_application::{
         AccessLog, Audit, Identity, Principals, ProviderSignIn,
         tokens::{Credentials, PublishedKeys},
     },
-    list::{Cursors, Lists},
+    list::{AllLists, Cursors},
     ports::Clock,
 };
-use fairlead_domain::crm::Contact;
 use secrecy::SecretSlice;
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -71,8 +70,8 @@ pub struct Settings {
 pub struct Parts {
     /// Commands and states.
     pub app: App,
-    /// The list of contacts.
-    pub contacts: Lists<Contact>,
+    /// Lists of records.
+    pub lists: AllLists,
     /// What happened.
     pub history: History,
     /// What happens, for those who listen.
@@ -143,7 +142,7 @@ pub fn server(settings: Settings, parts: Parts) -> Result<(Server, SocketAddr), 
 #[derive(Clone)]
 struct Shared {
     app: Data<App>,
-    contacts: Data<Lists<Contact>>,
+    lists: Data<AllLists>,
     history: Data<History>,
     live: Data<Live>,
     timelines: Data<Timelines>,
@@ -170,7 +169,7 @@ impl Shared {
         let gate = Gate::new(parts.credentials, parts.principals, &settings.secret, parts.clock, rates);
         Self {
             app: Data::new(parts.app),
-            contacts: Data::new(parts.contacts),
+            lists: Data::new(parts.lists),
             history: Data::new(parts.history),
             live: Data::new(parts.live),
             timelines: Data::new(parts.timelines),
@@ -194,7 +193,7 @@ impl Shared {
     fn provide(&self, config: &mut ServiceConfig) {
         config
             .app_data(self.app.clone())
-            .app_data(self.contacts.clone())
+            .app_data(self.lists.clone())
             .app_data(self.history.clone())
             .app_data(self.live.clone())
             .app_data(self.timelines.clone())

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fairlead_application::{
     AppError, Context, Recorded,
     access::Extent,
-    list::{Condition, FieldKind, ListPort, ListQuery, Listed, Literal, Operator, Page, Position},
+    list::{AllLists, Condition, FieldKind, ListPort, ListQuery, Listed, Literal, Operator, Page, Position},
     recorded::decode_state,
 };
 use sea_orm::{
@@ -24,33 +24,41 @@ use uuid::Uuid;
 use crate::{
     Databases, StateProjection,
     coverage::wait_for,
+    crm,
     history::ids,
-    lookup::{Found, Lookup, Searched},
+    identity,
+    lookup::{Found, Lookup},
     search::{Queries, RELEVANCES},
     tenant::TenantTransaction,
 };
 
+/// The lists of all read models in the database for requests.
+pub fn lists(databases: &Databases) -> AllLists {
+    crm::lists(databases).and(identity::lists(databases))
+}
+
 /// Serves pages of a state projection's rows, reached as a member of `fairlead_app`.
-pub struct ReadModel<P> {
+pub(crate) struct ReadModel<P> {
     databases: Databases,
     projection: PhantomData<fn() -> P>,
 }
 
-impl<P: Searched> ReadModel<P> {
+impl<P: StateProjection> ReadModel<P> {
     /// The read model in the database for requests.
-    pub fn new(databases: Databases) -> Self {
+    pub(crate) fn new(databases: Databases) -> Self {
         Self { databases, projection: PhantomData }
     }
 }
 
 #[async_trait]
-impl<P: Searched> ListPort<P::Aggregate> for ReadModel<P> {
+impl<P: StateProjection> ListPort<P::Aggregate> for ReadModel<P> {
     async fn page(
         &self,
         cx: &Context,
         within: Extent<'_>,
         query: &ListQuery,
     ) -> Result<Page<Recorded<P::Aggregate>>, AppError> {
+        const { assert!(P::LOOKUP.is_some() == P::Aggregate::SEARCHED, "what is searched has a LOOKUP") };
         wait_for(&self.databases, cx, P::NAME).await?;
         let rows = self.rows(cx, within, query).await.map_err(unavailable)?;
         let has_more = rows.len() > usize::from(query.limit);
@@ -68,7 +76,7 @@ impl<P: Searched> ListPort<P::Aggregate> for ReadModel<P> {
     }
 }
 
-impl<P: Searched> ReadModel<P> {
+impl<P: StateProjection> ReadModel<P> {
     /// The rows of a page, and one more when there are more.
     ///
     /// Few rows that meet the search are named by the lookup, and then sorted. When there are many, the order's index is
@@ -104,7 +112,7 @@ fn limit(query: &ListQuery) -> usize {
 }
 
 /// The best rows first, each degree by its own queries.
-async fn by_degrees<P: Searched>(
+async fn by_degrees<P: StateProjection>(
     transaction: &TenantTransaction,
     cx: &Context,
     within: Extent<'_>,
@@ -157,7 +165,7 @@ struct PageOf<'a> {
 }
 
 impl PageOf<'_> {
-    async fn rows<P: Searched>(
+    async fn rows<P: StateProjection>(
         self,
         transaction: &TenantTransaction,
         cx: &Context,

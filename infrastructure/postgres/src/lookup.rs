@@ -11,14 +11,6 @@ const MOST: i32 = 2_000;
 /// How many letters and digits side by side a part must have, for the index to know it.
 const TRIGRAM: usize = 3;
 
-/// A read model whose rows are found by words, which its table has in the column `words`.
-pub trait Searched: StateProjection {
-    /// The function that stands above the policies and names the rows of the tenant that meet everything it is given. Its
-    /// parameters are `p_words`, `p_most`, and `p_` with the name of each text and label that lists are filtered by; it
-    /// returns `uuid[]`, or null when there are more than `p_most`.
-    const LOOKUP: &'static str;
-}
-
 /// What a lookup found.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Found {
@@ -30,14 +22,16 @@ pub(crate) enum Found {
 
 /// The part of a filter that the index knows.
 pub(crate) struct Lookup {
-    sql: String,
+    /// None where the rows have no such index.
+    sql: Option<String>,
     arguments: Vec<Value>,
     useful: bool,
 }
 
 impl Lookup {
-    pub(crate) fn new<P: Searched>(filter: &Filter) -> Self {
-        let mut sql = format!("select {}(p_words => $1::tsquery, p_most => $2", P::LOOKUP);
+    pub(crate) fn new<P: StateProjection>(filter: &Filter) -> Self {
+        let Some(function) = P::LOOKUP else { return Self { sql: None, arguments: Vec::new(), useful: false } };
+        let mut sql = format!("select {function}(p_words => $1::tsquery, p_most => $2");
         let (mut arguments, mut useful) = (Vec::new(), false);
         for field in P::Aggregate::FIELDS {
             let conditions = filter.0.iter().filter(|condition| condition.field == field);
@@ -52,16 +46,14 @@ impl Lookup {
             sql.push_str(&format!(", p_{} => ${}", field.name, arguments.len() + 2));
         }
         sql.push_str(") as ids");
-        Self { sql, arguments, useful }
+        Self { sql: Some(sql), arguments, useful }
     }
 
     /// Looks for the rows that meet the filter's part and the words.
     pub(crate) async fn found(&self, transaction: &TenantTransaction, words: Option<String>) -> Result<Found, DbErr> {
-        if words.is_none() && !self.useful {
-            return Ok(Found::Many);
-        }
+        let Some(sql) = self.sql.as_ref().filter(|_| words.is_some() || self.useful) else { return Ok(Found::Many) };
         let values = [words.into(), MOST.into()].into_iter().chain(self.arguments.iter().cloned());
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, &self.sql, values);
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
         let row = transaction.query_one_raw(statement).await?;
         let ids = row.map(|row| row.try_get::<Option<Vec<Uuid>>>("", "ids")).transpose()?.flatten();
         Ok(ids.map_or(Found::Many, Found::These))

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody};
 use fairlead_application::{
     Recorded,
     access::{Authorized, Reveals},
-    list::{Cursors, Filter, ListQuery, Listed, Lists, Search, Sort},
+    list::{AllLists, Cursors, Filter, ListQuery, Listed, Search, Sort},
 };
 use fairlead_domain::kernel::Invalid;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub(crate) struct ListParams {
     cursor: Option<String>,
     /// The order: a field, descending with a leading `-`. `-created` if missing, or with `q` by relevance.
     sort: Option<String>,
-    /// Words that must all be found, as beginnings of words in any of a record's texts.
+    /// Words that must all be found, as beginnings of words in any of a record's texts; where the list can be searched.
     #[param(max_length = 200, example = "ana lim")]
     q: Option<String>,
     /// Terms that all must hold, separated by blanks: a field, a colon, an operator and a value, as in
@@ -59,7 +59,8 @@ pub(crate) fn fields<A: Listed>() -> String {
         let fields = A::FIELDS.iter().filter(|field| field.sortable || !sortable);
         fields.map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ")
     };
-    format!("Can be filtered by {}; sorted by {}. What is deleted is left out.", names(false), names(true))
+    let searched = if A::SEARCHED { "Can be searched by `q`" } else { "Can't be searched by `q`" };
+    format!("{searched}; filtered by {}; sorted by {}. What is deleted is left out.", names(false), names(true))
 }
 
 /// Answers one page of an aggregate's list.
@@ -67,7 +68,7 @@ pub(crate) fn fields<A: Listed>() -> String {
 /// # Errors
 /// Everything that is wrong with the parameters at once, or the list's failure.
 pub(crate) async fn page<A: Listed, T: From<Recorded<A>>>(
-    lists: &Lists<A>,
+    lists: &AllLists,
     cursors: &Cursors,
     cx: &Authorized<impl Reveals<A>>,
     path: &str,
@@ -76,7 +77,7 @@ pub(crate) async fn page<A: Listed, T: From<Recorded<A>>>(
     let mut check = Check::default();
     let filter_text = params.filter.unwrap_or_default();
     let filter = check.parameter("filter", filter::<A>(&filter_text));
-    let search = check.parameter("q", params.q.as_deref().map(Search::parse).transpose());
+    let search = check.parameter("q", params.q.as_deref().map(search::<A>).transpose());
     let sort = check.parameter("sort", sort::<A>(params.sort.as_deref(), params.q.is_some()));
     let limit = check.parameter("limit", limit(params.limit.as_deref()));
     // The length keeps the two texts apart.
@@ -90,7 +91,7 @@ pub(crate) async fn page<A: Listed, T: From<Recorded<A>>>(
     };
     let query = || Some(ListQuery { filter: filter?, search: search?, sort: sort?, limit: limit?, after: after? });
     let query = query();
-    let page = lists.page(cx, &check.finish(query)?).await?;
+    let page = lists.of::<A>()?.page(cx, &check.finish(query)?).await?;
     let next_cursor = page.next.map(|position| cursors.seal(cx, &list, &position));
     Ok(Page::new(page.rows.into_iter().map(T::from).collect(), next_cursor))
 }
@@ -100,6 +101,11 @@ fn filter<A: Listed>(text: &str) -> Result<Filter, Invalid> {
         return Err(Invalid::new("filter.too_long", format!("must not be longer than {MAX_FILTER} characters")));
     }
     Filter::parse(text, A::FIELDS).map_err(|error| Invalid::new(error.code, error.to_string()))
+}
+
+fn search<A: Listed>(text: &str) -> Result<Search, Invalid> {
+    let refused = || Invalid::new("query.not_searched", format!("{} can't be searched; use filter", A::PLURAL));
+    if A::SEARCHED { Search::parse(text) } else { Err(refused()) }
 }
 
 fn sort<A: Listed>(text: Option<&str>, searching: bool) -> Result<Sort, Invalid> {

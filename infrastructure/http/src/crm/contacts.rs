@@ -9,7 +9,7 @@ use fairlead_application::{
     crm::{ContactsErase, ContactsRead, ContactsWrite, Timelines},
     export::Exports,
     history::History,
-    list::{Cursors, Lists},
+    list::{AllLists, Cursors},
 };
 use fairlead_domain::{
     crm::{Contact, ContactCommand},
@@ -83,7 +83,7 @@ async fn batch(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<Batch<Verb>>
 )]
 #[get("/contacts")]
 async fn list(
-    lists: Data<Lists<Contact>>,
+    lists: Data<AllLists>,
     cursors: Data<Cursors>,
     cx: Auth<ContactsRead>,
     request: HttpRequest,

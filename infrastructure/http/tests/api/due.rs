@@ -64,13 +64,12 @@ pub(crate) async fn due(service: &Service, operation: &Operation) -> Due {
         ("POST", "/v1/organizations/{id}/reopen") => {
             service.request("POST", &format!("/v1/organizations/{}/close", due.id)).answer().await;
         }
-        // Names are unique.
-        ("POST", "/v1/projects" | "/v1/roles") | ("PATCH", "/v1/projects/{id}" | "/v1/roles/{id}") => {
-            if let Some(body) = &mut due.body {
+        // Names may have to be unique.
+        _ => {
+            if let Some(body) = due.body.as_mut().filter(|body| body["name"].is_string()) {
                 body["name"] = json!(format!("Another than {}", due.id));
             }
         }
-        _ => {}
     }
     due
 }

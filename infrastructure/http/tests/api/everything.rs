@@ -131,6 +131,11 @@ fn every() -> Vec<Operation> {
     all.collect()
 }
 
+/// The body that the document gives as an example, of the operation of this name: `POST /v1/contacts`.
+pub(crate) fn example(name: &str) -> Option<Value> {
+    every().into_iter().find(|operation| operation.to_string() == name)?.example
+}
+
 /// The operations that demand a permission.
 pub(crate) fn secured() -> Vec<Operation> {
     let secured: Vec<_> = every().into_iter().filter(|operation| operation.scope.is_some()).collect();

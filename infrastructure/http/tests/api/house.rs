@@ -104,11 +104,18 @@ pub(crate) async fn record(service: &Service, collection: &str) -> Option<String
     let n = NUMBER.fetch_add(1, Ordering::SeqCst);
     let body = match collection {
         "contacts" => json!({ "name": "Ana" }),
-        "projects" | "roles" => json!({ "name": format!("{collection} {n}") }),
+        "roles" => json!({ "name": format!("{collection} {n}") }),
         "memberships" => json!({ "email": format!("bo{n}@example.com"), "roles": ["editor"] }),
         "api_keys" => json!({ "name": "Shop", "permissions": ["contacts:read"] }),
         "organizations" => return Some(registered(service, 1).await),
-        _ => return None,
+        // As the document's example says, under a name that no other record has.
+        _ => {
+            let mut example = crate::everything::example(&format!("POST /v1/{collection}"))?;
+            if example["name"].is_string() {
+                example["name"] = json!(format!("{collection} {n}"));
+            }
+            example
+        }
     };
     let request = service.bare("POST", &format!("/v1/{collection}")).bearer_auth(token(1, "*:*"));
     let answer = request.json(&body).answer().await;

@@ -13,7 +13,7 @@ use fairlead_application::{
     crm::{TimelineEntry, TimelinePort},
     health::{self, HealthCheck},
     identity::Principals,
-    list::{Condition, ListPort, ListQuery, Literal, Operator, Page, Position, Search, words},
+    list::{AllLists, Condition, ListPort, ListQuery, Listed, Literal, Operator, Page, Position, Search, words},
     memory::MemoryStore,
     ports::{
         Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError, StoredEvent,
@@ -21,11 +21,7 @@ use fairlead_application::{
     },
     recorded::decode_state,
 };
-use fairlead_domain::{
-    crm::Contact,
-    ids::OrganizationId,
-    kernel::{Aggregate, UniqueKey},
-};
+use fairlead_domain::{crm::Contact, ids::OrganizationId, kernel::UniqueKey};
 use uuid::Uuid;
 
 /// How the store behaves.
@@ -117,29 +113,29 @@ impl EventStore for Store {
     }
 }
 
+/// Lists of every aggregate that has them.
+pub(crate) fn lists(store: &Arc<Store>) -> AllLists {
+    AllLists::default().with::<Contact>(Listing(store.clone()))
+}
+
 /// A list that is computed anew each time.
-pub(crate) struct Contacts(pub(crate) Arc<Store>);
+struct Listing(Arc<Store>);
 
 #[async_trait]
-impl ListPort<Contact> for Contacts {
-    async fn page(
-        &self,
-        cx: &Context,
-        within: Extent<'_>,
-        query: &ListQuery,
-    ) -> Result<Page<Recorded<Contact>>, AppError> {
+impl<A: Listed> ListPort<A> for Listing {
+    async fn page(&self, cx: &Context, within: Extent<'_>, query: &ListQuery) -> Result<Page<Recorded<A>>, AppError> {
         if cx.read_after.is_some_and(|token| token.xid > self.0.written.load(Ordering::SeqCst)) {
             return Err(AppError::NotYetVisible);
         }
         let streams = self.0.streams.lock().unwrap().clone();
         let ids: Vec<_> = streams.into_iter().filter(|(tenant, _)| *tenant == cx.tenant()).map(|(_, id)| id).collect();
         let mut present = self.0.load(cx, &ids).await?.streams;
-        present.retain(|stream| stream.aggregate == Contact::TYPE);
-        let states = present.iter().map(|stream| {
-            Recorded::new(cx.tenant(), stream, decode_state::<Contact>(&stream.state).expect("a contact"))
-        });
+        present.retain(|stream| stream.aggregate == A::TYPE);
+        let states = present
+            .iter()
+            .map(|stream| Recorded::new(cx.tenant(), stream, decode_state::<A>(&stream.state).expect("a state")));
         let mut rows: Vec<_> = states
-            .filter(|row| !row.state.deleted && query.filter.0.iter().all(|condition| holds(condition, row)))
+            .filter(|row| !row.state.is_deleted() && query.filter.0.iter().all(|condition| holds(condition, row)))
             .filter(|row| within.covers(row.state.belongs()))
             .filter(|row| query.search.as_ref().is_none_or(|search| meets(search, row)))
             .map(|row| (place(query, &row), row))
@@ -155,6 +151,9 @@ impl ListPort<Contact> for Contacts {
         Ok(Page { rows: rows.into_iter().map(|(_, row)| row).collect(), next })
     }
 }
+
+/// Timelines of contacts.
+pub(crate) struct Contacts(pub(crate) Arc<Store>);
 
 #[async_trait]
 impl TimelinePort for Contacts {
@@ -180,16 +179,16 @@ impl TimelinePort for Contacts {
     }
 }
 
-fn value(query: &ListQuery, row: &Recorded<Contact>) -> Literal {
+fn value<A: Listed>(query: &ListQuery, row: &Recorded<A>) -> Literal {
     match query.sort.field.name {
         "relevance" => Literal::Relevance(query.search.as_ref().map_or(0, |search| relevance(search, row))),
         "created" => Literal::Instant(row.created_at),
         "updated" => Literal::Instant(row.updated_at),
-        _ => Literal::Text(name(row)),
+        field => Literal::Text(member(row, field)),
     }
 }
 
-fn place(query: &ListQuery, row: &Recorded<Contact>) -> (String, Uuid) {
+fn place<A: Listed>(query: &ListQuery, row: &Recorded<A>) -> (String, Uuid) {
     (text(&value(query, row)), row.id)
 }
 
@@ -202,28 +201,33 @@ fn text(literal: &Literal) -> String {
     }
 }
 
-fn name(row: &Recorded<Contact>) -> String {
-    row.state.profile.name.known().map(|name| name.as_str().to_lowercase()).unwrap_or_default()
+/// A text of the state, in lower case.
+fn member<A: Listed>(row: &Recorded<A>, name: &str) -> String {
+    serde_json::to_value(&row.state).unwrap()[name].as_str().unwrap_or_default().to_lowercase()
+}
+
+fn tags<A: Listed>(row: &Recorded<A>) -> Vec<String> {
+    serde_json::from_value(serde_json::to_value(&row.state).unwrap()["tags"].take()).unwrap_or_default()
 }
 
 /// Names and tags are all that this list looks at.
-fn meets(search: &Search, row: &Recorded<Contact>) -> bool {
-    let tags = row.state.profile.tags.iter().flat_map(|tag| words(tag.as_str()));
-    let all: Vec<_> = words(&name(row)).into_iter().chain(tags).collect();
+fn meets<A: Listed>(search: &Search, row: &Recorded<A>) -> bool {
+    let tags = tags(row);
+    let all: Vec<_> = words(&member(row, "name")).into_iter().chain(tags.iter().flat_map(|tag| words(tag))).collect();
     search.words().all(|word| all.iter().any(|text| text.starts_with(word)))
 }
 
-fn relevance(search: &Search, row: &Recorded<Contact>) -> i32 {
-    let name = words(&name(row));
+fn relevance<A: Listed>(search: &Search, row: &Recorded<A>) -> i32 {
+    let name = words(&member(row, "name"));
     let all = |found: &dyn Fn(&str, &str) -> bool| search.words().all(|word| name.iter().any(|text| found(text, word)));
     i32::from(all(&|text, word| text.starts_with(word))) + i32::from(all(&|text, word| text == word))
 }
 
-fn holds(condition: &Condition, row: &Recorded<Contact>) -> bool {
+fn holds<A: Listed>(condition: &Condition, row: &Recorded<A>) -> bool {
     let wanted = text(&condition.value);
     match (condition.field.name, condition.operator) {
-        ("tag", Operator::Equal) => row.state.profile.tags.iter().any(|tag| tag.as_str() == wanted),
-        ("name", Operator::Contains) => name(row).contains(&wanted),
+        ("tag", Operator::Equal) => tags(row).contains(&wanted),
+        ("name", Operator::Contains) => member(row, "name").contains(&wanted),
         ("created", Operator::Less) => text(&Literal::Instant(row.created_at)) < wanted,
         ("created", Operator::Greater) => text(&Literal::Instant(row.created_at)) > wanted,
         (field, operator) => panic!("this list does not know {field} {operator:?}"),

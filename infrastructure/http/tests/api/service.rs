@@ -16,7 +16,6 @@ use fairlead_application::{
         memory::{MemoryKeyUses, MemoryKeys},
         tokens::Algorithm,
     },
-    list::Lists,
     live::Tail,
     memory::MemoryStore,
     ports::{Clock, System},
@@ -35,7 +34,7 @@ use crate::abroad::abroad;
 use crate::audit::Entries;
 use crate::desk::Desk;
 use crate::logs::{hide, log, nothing_was_told};
-use crate::memory::{Contacts, Counting, Part, Store, Ticking};
+use crate::memory::{Contacts, Counting, Part, Store, Ticking, lists};
 use crate::reach::Holders;
 
 /// The largest body of these tests, in bytes.
@@ -196,7 +195,7 @@ impl Service {
         let identity = identity.noting(access_log.clone());
         let parts = Parts {
             app: app.clone(),
-            contacts: Lists::new(Arc::new(Contacts(store.clone()))),
+            lists: lists(&store),
             history: History::new(store.inner.clone()),
             live: live.clone(),
             timelines: Timelines::new(Arc::new(Contacts(store.clone()))),

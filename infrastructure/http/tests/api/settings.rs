@@ -8,7 +8,6 @@ use fairlead_application::{
     crm::Timelines,
     history::History,
     identity::{AccessLog, Audit, IdentitySettings},
-    list::Lists,
 };
 use fairlead_http::{Parts, ServerError, Settings, server};
 
@@ -16,7 +15,7 @@ use crate::{
     abroad::abroad,
     audit::Entries,
     desk::Desk,
-    memory::{Contacts, Counting, Store, Ticking},
+    memory::{Contacts, Counting, Store, Ticking, lists},
     service::{exports, live, people, settings, verifier},
 };
 
@@ -35,7 +34,7 @@ fn refusal(settings: Settings) -> ServerError {
         app,
         history: History::new(store.inner.clone()),
         live: live(store.inner.clone()).0,
-        contacts: Lists::new(Arc::new(Contacts(store.clone()))),
+        lists: lists(&store),
         timelines: Timelines::new(Arc::new(Contacts(store))),
         operators: Operators::new(Arc::new(Desk::default()), Arc::new(Desk::default())),
         credentials,

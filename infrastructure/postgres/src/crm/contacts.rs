@@ -9,15 +9,15 @@ use fairlead_domain::{
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{Searched, StateProjection, search::Words};
+use crate::{StateProjection, search::Words};
 
 /// Contacts as lists show them.
-pub struct ContactList;
+pub(crate) struct ContactList;
 
 /// A row of `crm.contacts`.
 #[derive(Clone, Debug, PartialEq, Serialize, DeriveEntityModel)]
 #[sea_orm(schema_name = "crm", table_name = "contacts")]
-pub struct Model {
+pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
@@ -37,7 +37,7 @@ pub struct Model {
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
@@ -45,6 +45,7 @@ impl StateProjection for ContactList {
     type Aggregate = Contact;
     type Entity = Entity;
     const NAME: &'static str = "crm.contacts";
+    const LOOKUP: Option<&'static str> = Some("crm.contact_ids");
 
     fn row(recorded: &Recorded<Contact>) -> Result<Model, serde_json::Error> {
         let profile = &recorded.state.profile;
@@ -78,10 +79,6 @@ impl StateProjection for ContactList {
             _ => Column::CreatedAt,
         }
     }
-}
-
-impl Searched for ContactList {
-    const LOOKUP: &'static str = "crm.contact_ids";
 }
 
 /// What a contact is found by: everything that is known of the person, but for what is true or false alone. Attributes

@@ -27,6 +27,26 @@ use crate::{
     PostgresSubscriptions, connect::log_error, crm, event_store::is_transient, identity, runner, vault::Vault,
 };
 
+/// Declares the read models of a context: what workers keep up, and what can be listed of it.
+macro_rules! declare_read_models {
+    (states: [$($state:ty),* $(,)?], events: [$($events:ty),* $(,)?] $(,)?) => {
+        /// The context's read models.
+        pub(crate) fn projections(vault: &$crate::vault::Vault) -> Vec<std::sync::Arc<dyn $crate::projection::Projection>> {
+            vec![
+                $(std::sync::Arc::new($crate::projection::StateRows::<$state>::new(vault.clone())),)*
+                $(std::sync::Arc::new($crate::projection::EventRows::<$events>::new(vault.clone())),)*
+            ]
+        }
+
+        /// The context's lists.
+        pub(crate) fn lists(_databases: &$crate::Databases) -> fairlead_application::list::AllLists {
+            fairlead_application::list::AllLists::default()
+                $(.with($crate::list::ReadModel::<$state>::new(_databases.clone())))*
+        }
+    };
+}
+pub(crate) use declare_read_models;
+
 /// A read model and how it follows the log.
 #[async_trait]
 pub(crate) trait Projection: Send + Sync + 'static {

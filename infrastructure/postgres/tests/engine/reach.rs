@@ -21,7 +21,7 @@ use fairlead_domain::{
     kernel::{Belonging, Patch},
     values::{Grant, Label, Over, Permission, PersonName, Tag},
 };
-use fairlead_postgres::{ContactList, Listener, Nudge, PostgresStore, PostgresTail, ReadModel};
+use fairlead_postgres::{Listener, Nudge, PostgresStore, PostgresTail, lists};
 use fairlead_testing::{
     database::TestDatabase,
     engine::{Engine, caller, eventually},
@@ -296,7 +296,7 @@ async fn no_list_within_reach_reads_all_rows() {
             (Some("example"), "", Some("created")),
         ] {
             let before = reads(&admin).await;
-            let contacts: Lists<Contact> = Lists::new(Arc::new(ReadModel::<ContactList>::new(database.app())));
+            let contacts: Lists<Contact> = lists(&database.app()).of().unwrap().clone();
             let mut query = searching(q.unwrap_or("x"), filter, sort, 50);
             query.search = query.search.filter(|_| q.is_some());
             let page = contacts.page(&cx, &query).await.unwrap();

@@ -11,7 +11,7 @@ use fairlead_domain::{
     crm::{Contact, ContactCommand, ContactProfile},
     values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
 };
-use fairlead_postgres::{ContactList, ReadModel};
+use fairlead_postgres::lists;
 use fairlead_testing::{
     database::{TestDatabase, connect},
     engine::{Engine, caller, eventually},
@@ -239,8 +239,7 @@ async fn no_list_reads_all_rows() {
     ];
     for (q, filter, sort, expected) in cases {
         let before = reads(&admin).await;
-        let databases = database.app();
-        let contacts: Lists<Contact> = Lists::new(std::sync::Arc::new(ReadModel::<ContactList>::new(databases)));
+        let contacts: Lists<Contact> = lists(&database.app()).of().unwrap().clone();
         let mut query = searching(q.unwrap_or("x"), filter, sort, 50);
         query.search = query.search.filter(|_| q.is_some());
         let page = contacts.page(&cx, &query).await.unwrap();
