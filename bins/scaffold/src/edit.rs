@@ -19,7 +19,7 @@ impl Edit {
     pub(crate) fn module(self, name: &str) -> Result<Self, String> {
         let line = format!("mod {name};");
         let modules = self.text.lines().filter(|line| line.starts_with("mod ") && line.ends_with(';'));
-        let after = modules.clone().filter(|module| **module < *line).next_back().map(str::to_owned);
+        let after = modules.clone().rfind(|module| **module < *line).map(str::to_owned);
         match (after, modules.clone().next().map(str::to_owned)) {
             (Some(before), _) => self.after(&format!("{before}\n"), &format!("{line}\n")),
             (None, Some(first)) => self.before(&first, &format!("{line}\n")),

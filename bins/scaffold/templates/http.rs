@@ -119,9 +119,9 @@ impl TryFrom<NewSpecimen> for SpecimenProfile {
         let name = check.at("/name", Label::new(&body.name));
         let description = check.at("/description", body.description.map(|text| Description::new(&text)).transpose());
         let (owner_id, project_id) = (body.owner_id.map(Into::into), body.project_id.map(Into::into));
-        let profile = || Some(Self { name: name?, description: description?, owner_id, project_id });
-        let profile = profile();
-        check.finish(profile)
+        let built = || Some(Self { name: name?, description: description?, owner_id, project_id });
+        let built = built();
+        check.finish(built)
     }
 }
 
@@ -134,11 +134,11 @@ impl TryFrom<SpecimenPatch> for SpecimenChange {
         let description = body.description.optional(&mut check, "/description", |text| Description::new(&text));
         let owner_id = body.owner_id.optional(&mut check, "/owner_id", |id| Ok(id.into()));
         let project_id = body.project_id.optional(&mut check, "/project_id", |id| Ok(id.into()));
-        let change = || {
+        let built = || {
             Some(Self { name: name?, description: description?, owner_id: owner_id?, project_id: project_id? })
         };
-        let change = change();
-        check.finish(change)
+        let built = built();
+        check.finish(built)
     }
 }
 
