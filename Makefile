@@ -1,6 +1,6 @@
 # Each target is one command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help aggregate run test bench lint fmt docs tour ci dist clean-local
+.PHONY: help aggregate run test bench lint fmt docs rustdoc try-aggregate tour ci dist clean-local
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,12 @@ docs: ## write the generated documents anew
 
 aggregate: ## write a new aggregate: make aggregate CONTEXT=crm NAME=product [PLURAL=products]
 	@scripts/aggregate "$(CONTEXT)" "$(NAME)" $(PLURAL)
+
+rustdoc: ## the documentation of the crates, warnings denied
+	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
+
+try-aggregate: ## write an aggregate into a copy, build it there and run its conformance suite
+	@scripts/try-aggregate
 
 tour: ## run the commands of the README's tour against a fresh `make run`
 	@scripts/tour

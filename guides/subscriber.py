@@ -1,13 +1,18 @@
 """A subscriber, whole: AMQP_URL=amqp://... python subscriber.py <queue> [<binding pattern>] prints a line per event.
 
-The queue is durable: events that occur while the subscriber is down wait for it. Needs pika.
+The queue is durable: events that occur while the subscriber is down wait for it. Needs pika; and jsonschema where SCHEMAS
+names the schemas against which events are checked: a folder (guides/contracts/events) or an address
+(https://fairlead.example.com/schemas/events).
 """
 
 import json
 import os
 import signal
 import sys
+import urllib.parse
+import urllib.request
 from collections import OrderedDict
+from pathlib import Path
 
 import pika
 
@@ -34,6 +39,29 @@ class Seen:
             self.ids.popitem(last=False)
 
 
+class Contract:
+    """The schemas of events, each read once."""
+
+    def __init__(self, place):
+        self.place = place
+        self.validators = {}
+
+    def check(self, event):
+        """Raises an error where the data are not as promised, or were published in a version that is not known."""
+        name = f"{event['type']}.v{event['schemaversion']}.json"
+        if name not in self.validators:
+            from jsonschema import Draft202012Validator
+
+            self.validators[name] = Draft202012Validator(json.loads(self.read(name)))
+        self.validators[name].validate(event["data"])
+
+    def read(self, name):
+        if "://" not in self.place:
+            return Path(self.place, name).read_text()
+        with urllib.request.urlopen(f"{self.place}/{urllib.parse.quote(name)}", timeout=10) as answer:
+            return answer.read()
+
+
 def subscribe(channel, queue, pattern):
     """Declares the queue and binds it. All of it may be there already."""
     channel.exchange_declare(EXCHANGE, exchange_type="topic", durable=True)
@@ -55,10 +83,14 @@ def main():
     connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
     channel = connection.channel()
     seen = Seen()
+    contract = Contract(os.environ["SCHEMAS"]) if "SCHEMAS" in os.environ else None
 
     def handle(channel, method, properties, body):
         event = json.loads(body)
         if event["id"] not in seen:
+            # An error ends the program; the event stays in the queue, to be looked at.
+            if contract:
+                contract.check(event)
             print(event["type"], event["id"], event["subject"], event["sequence"], flush=True)
             seen.add(event["id"])
         # Only now, so that a crash loses nothing.

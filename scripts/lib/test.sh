@@ -4,11 +4,11 @@
 # A test runs a subscriber written in Python; scripts/check-manifests reads YAML.
 prepare_python() {
     local venv="$local_directory/venv"
-    if ! "$venv/bin/python" -c 'import pika, yaml' 2>/dev/null; then
+    if ! "$venv/bin/python" -c 'import jsonschema, pika, yaml' 2>/dev/null; then
         python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv python
         say "creating the Python environment"
-        { python3 -m venv --clear "$venv" && "$venv/bin/pip" install -q pika PyYAML; } </dev/null >"$local_directory/pip.log" 2>&1 ||
-            fail "pip could not install pika and PyYAML; see .local/test/pip.log"
+        { python3 -m venv --clear "$venv" && "$venv/bin/pip" install -q jsonschema pika PyYAML; } </dev/null >"$local_directory/pip.log" 2>&1 ||
+            fail "pip could not install jsonschema, pika and PyYAML; see .local/test/pip.log"
     fi
     FAIRLEAD_TEST_PYTHON="$venv/bin/python"
 }

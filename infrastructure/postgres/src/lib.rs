@@ -46,7 +46,7 @@ pub use event_log::PostgresLog;
 pub use event_store::PostgresStore;
 pub use health::PostgresHealth;
 pub use identity::{AccessKeeper, AuditLog, Changes, PostgresKeyUses};
-pub use list::lists;
+pub use list::{ListedColumn, listed_columns, lists};
 pub use listener::{Listener, Wakeups};
 pub use maintenance::Maintenance;
 pub use nudge::{Nudge, Nudger};

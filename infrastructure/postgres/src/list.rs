@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use fairlead_application::{
     AppError, Context, Recorded,
     access::Extent,
-    list::{AllLists, Condition, FieldKind, ListPort, ListQuery, Listed, Literal, Operator, Page, Position},
+    list::{AllLists, Condition, Field, FieldKind, ListPort, ListQuery, Listed, Literal, Operator, Page, Position},
     recorded::decode_state,
 };
 use sea_orm::{
-    Condition as Conditions, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoSimpleExpr, Order, QueryFilter,
-    QueryOrder, QueryResult, QuerySelect, QueryTrait,
+    Condition as Conditions, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IdenStatic, IntoSimpleExpr, Order,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
     sea_query::{
         CaseStatement, Expr, Func,
         extension::postgres::{PgBinOper, PgFunc},
@@ -31,6 +31,28 @@ use crate::{
     search::{Queries, RELEVANCES},
     tenant::TenantTransaction,
 };
+
+/// What a field of a list is in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedColumn {
+    /// The table, with its schema.
+    pub table: &'static str,
+    /// The field.
+    pub field: &'static Field,
+    /// The column.
+    pub column: String,
+}
+
+/// The columns behind the fields of all lists.
+pub fn listed_columns() -> Vec<ListedColumn> {
+    [crm::listed_columns(), identity::listed_columns()].concat()
+}
+
+/// The columns behind the fields of a list.
+pub(crate) fn columns_of<P: StateProjection>() -> Vec<ListedColumn> {
+    let column = |field: &'static Field| P::column(field).as_str().to_owned();
+    P::Aggregate::FIELDS.iter().map(|field| ListedColumn { table: P::NAME, field, column: column(field) }).collect()
+}
 
 /// The lists of all read models in the database for requests.
 pub fn lists(databases: &Databases) -> AllLists {

@@ -81,10 +81,17 @@ async fn verifying_fails_when_something_differs_and_shows_no_values() {
     installation.ready().await;
     let create = installation.http.post(installation.url("/v1/contacts")).bearer_auth(installation.token("*:*"));
     assert_eq!(answered(create.json(&json!({ "name": "Zebulon" }))).await.0, 201);
-    let whole = "1 streams and 1 events were compared\ncrm.contacts: the rows of 1 streams were compared\n\
-                 crm.timeline: the rows of 1 streams were compared\n\
-                 identity.audit: the rows of 1 streams were compared\n";
-    eventually("all is projected", async || installation.stdout(&["verify"]) == whole).await;
+    let whole = [
+        "1 streams and 1 events were compared\n",
+        "crm.contacts: the rows of 1 streams were compared\n",
+        "crm.timeline: the rows of 1 streams were compared\n",
+        "identity.audit: the rows of 1 streams were compared\n",
+    ];
+    eventually("all is projected", async || {
+        let told = installation.stdout(&["verify"]);
+        whole.iter().all(|line| told.contains(line))
+    })
+    .await;
     let admin = installation.database.admin().await;
     admin.batch_execute("update engine.streams set state = jsonb_set(state, '{name}', '\"Quix\"')").await.unwrap();
     admin.batch_execute("delete from crm.timeline").await.unwrap();

@@ -111,18 +111,3 @@ fn words(recorded: &Recorded<Contact>) -> Words {
     }
     words
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use fairlead_application::list::Listed;
-
-    use super::*;
-
-    #[test]
-    fn every_field_has_a_column_of_its_own() {
-        let columns = Contact::FIELDS.iter().map(|field| format!("{:?}", ContactList::column(field)));
-        assert_eq!(columns.collect::<HashSet<_>>().len(), Contact::FIELDS.len());
-    }
-}

@@ -38,6 +38,12 @@ macro_rules! declare_read_models {
             ]
         }
 
+        /// The columns behind the context's lists.
+        pub(crate) fn listed_columns() -> Vec<$crate::list::ListedColumn> {
+            let columns: &[Vec<_>] = &[$($crate::list::columns_of::<$state>()),*];
+            columns.concat()
+        }
+
         /// The context's lists.
         pub(crate) fn lists(_databases: &$crate::Databases) -> fairlead_application::list::AllLists {
             fairlead_application::list::AllLists::default()

@@ -7,6 +7,7 @@ use fairlead_application::{
     access::{Authorized, System},
 };
 use fairlead_domain::{for_each_aggregate, kernel::testing::Story};
+use fairlead_postgres::{ListedColumn, listed_columns};
 use fairlead_testing::{
     database::{TestDatabase, connect},
     engine::{Engine, caller, eventually},
@@ -263,4 +264,37 @@ async fn a_change_of_a_stream_touches_no_index() {
     let columns: Vec<String> = admin.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     // What stands here changes when a stream begins or is deleted; anything else would keep rows from being changed in place.
     assert_eq!(columns, ["aggregate", "deleted_at", "stream_id", "tenant_id", "user_id"]);
+}
+
+#[test]
+fn every_field_of_a_list_has_a_column_of_its_own() {
+    let columns = listed_columns();
+    let all: BTreeSet<_> = columns.iter().map(|column| (column.table, &column.column)).collect();
+    assert!(
+        columns.len() >= 8 && all.len() == columns.len(),
+        "StateProjection::column takes two fields for one: {columns:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_order_of_a_list_has_its_index() {
+    let database = TestDatabase::create().await;
+    let admin = database.admin().await;
+    for ListedColumn { table, field, column } in listed_columns() {
+        let belonging = ["owner", "project"].contains(&field.name);
+        if !field.sortable && !belonging {
+            continue;
+        }
+        let sql = "select array(select a.attname::text from unnest(i.indkey::int[]) with ordinality as key (number, place)
+                                  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = key.number order by place)
+                     from pg_index i where i.indrelid = $1::text::regclass and i.indpred is null";
+        let indexes = admin.query(sql, &[&table]).await.unwrap();
+        let indexes: Vec<Vec<String>> = indexes.iter().map(|row| row.get(0)).collect();
+        // Own records, and those of a project, are shown the newest first.
+        let order: &[&str] =
+            if belonging { &["tenant_id", &column, "created_at", "id"] } else { &["tenant_id", &column, "id"] };
+        let served =
+            indexes.iter().any(|index| index.iter().map(String::as_str).take(order.len()).eq(order.iter().copied()));
+        assert!(served, "{table}: {} needs an index ({})", field.name, order.join(", "));
+    }
 }

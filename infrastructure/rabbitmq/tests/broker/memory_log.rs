@@ -10,7 +10,7 @@ use fairlead_application::{
     ports::{Metadata, StoredEvent},
     subscription::{Checkpoint, ParkedStream},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -92,12 +92,22 @@ impl MemoryLog {
 
     /// Appends an event whose name follows from its version.
     pub(crate) fn append_named(&self, stream: u64, name: impl Fn(i64) -> &'static str) {
+        self.push(stream, name, None);
+    }
+
+    /// Appends an event with these data.
+    pub(crate) fn append_with(&self, stream: u64, name: &'static str, data: Value) {
+        self.push(stream, |_| name, Some(data));
+    }
+
+    fn push(&self, stream: u64, name: impl Fn(i64) -> &'static str, data: Option<Value>) {
         self.change(|state| {
             let position = i64::try_from(state.events.len()).unwrap() + 1;
             let id = stream_id(stream);
             let version = state.versions.entry(id).or_default();
             *version += 1;
-            let event = event(position, id, *version, name(*version));
+            let mut event = event(position, id, *version, name(*version));
+            event.event.data = data.unwrap_or(event.event.data);
             state.events.push(event);
         });
     }

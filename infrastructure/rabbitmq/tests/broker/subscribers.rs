@@ -9,6 +9,7 @@ use std::{
 use fairlead_application::envelope::SequencedEvent;
 use fairlead_testing::{broker::VirtualHost, required};
 use lapin::{options::QueueDeclareOptions, types::FieldTable};
+use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -32,10 +33,34 @@ async fn the_rust_subscriber_prints_each_event_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_subscriber_prints_each_event_once() {
-    let mut command = Command::new(required("FAIRLEAD_TEST_PYTHON"));
+    prints_each_event_once(python()).await;
+}
+
+/// The same, holding events against their schemas.
+fn python() -> Command {
     let guides: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "..", "guides"].iter().collect();
-    command.arg(guides.join(Path::new("subscriber.py")));
-    prints_each_event_once(command).await;
+    let mut command = Command::new(required("FAIRLEAD_TEST_PYTHON"));
+    command.arg(guides.join(Path::new("subscriber.py"))).env("SCHEMAS", guides.join("contracts/events"));
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_subscriber_stops_at_what_was_not_promised() {
+    for (name, told) in [("contact.renamed", "'name' is a required property"), ("contact.unheard_of", "No such file")] {
+        let (host, log) = (VirtualHost::create().await, MemoryLog::new());
+        let relay = Running::start(&log, &host);
+        log.append_named(99, |_| "contact.deleted");
+        within("the relay is at work", log.reached(1)).await;
+        let mut command = python();
+        command.args([QUEUE, "crm.contact.#"]).env("AMQP_URL", host.url());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        subscribed(&host).await;
+        log.append_with(1, name, json!({ "nickname": "Ana" }));
+        let output = within("the subscriber ends", child.wait_with_output()).await.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(told), "{name}: {error}");
+        relay.stop().await;
+    }
 }
 
 async fn prints_each_event_once(mut command: Command) {
