@@ -4,10 +4,14 @@
 mod consumers;
 mod operators;
 
-use std::error::Error;
+use std::{error::Error, str::FromStr};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer, value},
+};
 use uuid::Uuid;
 
 pub use self::{
@@ -148,13 +152,38 @@ impl ParkedQuery {
     }
 }
 
+/// How far a rebuild is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RebuildState {
+    /// It waits for a worker.
+    Demanded,
+    /// Streams are read one by one.
+    Scanning,
+    /// The log is followed to its end.
+    Following,
+    /// It is in place.
+    Done,
+    /// It was given up.
+    Failed,
+}
+
+impl FromStr for RebuildState {
+    type Err = value::Error;
+
+    /// As it is stored.
+    fn from_str(text: &str) -> Result<Self, value::Error> {
+        Self::deserialize(text.into_deserializer())
+    }
+}
+
 /// A read model that is, or was, built anew.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RebuildStatus {
     /// The read model.
     pub subscription: String,
-    /// `demanded`, `scanning`, `following`, `done` or `failed`.
-    pub state: String,
+    /// How far it is.
+    pub state: RebuildState,
     /// Streams, or positions of the log, so far.
     pub done: i64,
     /// Of how many, as counted at the beginning.
@@ -170,7 +199,7 @@ pub struct RebuildStatus {
 impl RebuildStatus {
     /// Whether a worker is at it, or is going to be.
     pub fn is_under_way(&self) -> bool {
-        !["done", "failed"].contains(&&*self.state)
+        !matches!(self.state, RebuildState::Done | RebuildState::Failed)
     }
 }
 

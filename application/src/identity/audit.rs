@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_domain::kernel::ErrorKind;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -52,15 +53,35 @@ pub struct AuditEntry {
     pub user_agent: Option<String>,
 }
 
-/// What an actor is, by the name.
-pub fn actor_kind(actor: &str) -> &'static str {
-    match actor.split_once(':') {
-        Some(("user", _)) => "user",
-        Some(("api_key", _)) => "api_key",
-        Some(("policy", _)) => "policy",
-        Some(("consumer", _)) => "consumer",
-        _ if actor == "anonymous" => "anonymous",
-        _ => "token",
+/// What an actor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// A person who signed in.
+    User,
+    /// A key for programs.
+    ApiKey,
+    /// A policy of ours.
+    Policy,
+    /// A consumer of ours.
+    Consumer,
+    /// A token that says itself what it grants.
+    Token,
+    /// Nobody known.
+    Anonymous,
+}
+
+impl ActorKind {
+    /// By the name.
+    pub fn of(actor: &str) -> Self {
+        match actor.split_once(':') {
+            Some(("user", _)) => Self::User,
+            Some(("api_key", _)) => Self::ApiKey,
+            Some(("policy", _)) => Self::Policy,
+            Some(("consumer", _)) => Self::Consumer,
+            _ if actor == "anonymous" => Self::Anonymous,
+            _ => Self::Token,
+        }
     }
 }
 

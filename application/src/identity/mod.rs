@@ -30,7 +30,7 @@ pub mod tokens;
 
 pub use access_log::{AccessAction, AccessLog, AccessNote, AccessNotes, NotePlace};
 pub use attempts::{Attempts, network};
-pub use audit::{Audit, AuditEntry, AuditPort, AuditQuery, AuditRead, actor_kind};
+pub use audit::{ActorKind, Audit, AuditEntry, AuditPort, AuditQuery, AuditRead};
 pub use correspondence::{Correspondence, Request};
 pub use directory::Directory;
 pub use external::{Departure, ProviderSignIn, Return};

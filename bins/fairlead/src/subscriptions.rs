@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use fairlead_application::administration::{ParkedQuery, RebuildStatus, StreamKey, SubscriptionAdministration};
+use fairlead_application::administration::{
+    ParkedQuery, RebuildState, RebuildStatus, StreamKey, SubscriptionAdministration,
+};
 use fairlead_postgres::PostgresAdministration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
@@ -94,12 +96,16 @@ async fn rebuild(operator: &PostgresAdministration, subscription: &str) -> Resul
             };
             bar.set_length(u64::try_from(total).unwrap_or(0));
             bar.set_position(u64::try_from(done).unwrap_or(0));
-            bar.set_message(if state == "demanded" { "waiting for a worker".to_owned() } else { state.clone() });
-            match &*state {
-                "done" => return say(&format!("{subscription} is rebuilt: {total} taken in, then the log followed")),
-                "failed" => return Err(error.unwrap_or_default().into()),
-                _ => sleep(LOOK).await,
-            }
+            bar.set_message(match state {
+                RebuildState::Demanded => "waiting for a worker",
+                RebuildState::Scanning => "scanning",
+                RebuildState::Following => "following",
+                RebuildState::Done => {
+                    return say(&format!("{subscription} is rebuilt: {total} taken in, then the log followed"));
+                }
+                RebuildState::Failed => return Err(error.unwrap_or_default().into()),
+            });
+            sleep(LOOK).await;
         }
     };
     let outcome = tokio::select! {

@@ -19,6 +19,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::{
+    document::{closed::True, parameters::Order},
     answer::{
         Created, EventPage, ListParams, Page, Receipt, Record, RecordEventParams, ShowDeleted, fields, page, record,
         record_events,
@@ -91,6 +92,9 @@ struct SpecimenBody {
     created_at: String,
     #[schema(format = DateTime)]
     updated_at: String,
+    /// There, and true, when it is deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(value_type = True, required = false)]
     deleted: bool,
 }
 
@@ -160,7 +164,7 @@ async fn create(app: Data<App>, cx: Auth<SpecimensWrite>, body: Valid<NewSpecime
     tag = "specimens",
     description = fields::<Specimen>(),
     security(("bearer" = [Auth::<SpecimensRead>::SCOPE])),
-    params(ListParams),
+    params(ListParams, Order<Specimen>),
     responses((status = 200, description = "A page.", body = Page<SpecimenBody>))
 )]
 #[get("/specimens")]

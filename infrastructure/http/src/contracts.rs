@@ -26,7 +26,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 /// What is published to the broker, as `AsyncAPI` 3: channels, routing keys, messages.
 #[utoipa::path(
     tag = "service",
-    responses((status = 200, description = "AsyncAPI 3.", body = Object, content_type = "application/json"))
+    responses((status = 200, description = "AsyncAPI 3.", body = Map<String, Value>, content_type = "application/json"))
 )]
 #[get("/asyncapi.json")]
 async fn asyncapi() -> Result<HttpResponse, Problem> {
@@ -38,7 +38,7 @@ async fn asyncapi() -> Result<HttpResponse, Problem> {
     tag = "service",
     operation_id = "event_schema",
     params(("file" = String, Path, description = "`<event>.v<version>.json`.", example = "contact.created.v1.json")),
-    responses((status = 200, description = "The schema of its data.", body = Object, content_type = "application/schema+json"))
+    responses((status = 200, description = "The schema of its data.", body = Map<String, Value>, content_type = "application/schema+json"))
 )]
 #[get("/schemas/events/{file}")]
 async fn schema(file: Path<String>) -> Result<HttpResponse, Problem> {

@@ -27,7 +27,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 #[utoipa::path(
     tag = "service",
     operation_id = "keys",
-    responses((status = 200, description = "The keys.", body = Object, content_type = "application/jwk-set+json"))
+    responses((status = 200, description = "The keys.", body = Map<String, Value>, content_type = "application/jwk-set+json"))
 )]
 #[get("/.well-known/jwks.json")]
 async fn published(keys: Data<KeySet>) -> HttpResponse {

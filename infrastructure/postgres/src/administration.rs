@@ -143,15 +143,17 @@ impl SubscriptionAdministration for PostgresAdministration {
     async fn rebuilds(&self) -> Result<Vec<RebuildStatus>, AdministrationError> {
         let sql = "select subscription, state, done, total, error, demanded_at, finished_at from engine.rebuilds
                     order by subscription";
-        let status = |row: &Row| RebuildStatus {
-            subscription: row.get(0),
-            state: row.get(1),
-            done: row.get(2),
-            total: row.get(3),
-            error: row.get(4),
-            demanded_at: row.get(5),
-            finished_at: row.get(6),
+        let status = |row: &Row| {
+            Ok(RebuildStatus {
+                subscription: row.get(0),
+                state: row.get::<_, &str>(1).parse().map_err(unavailable)?,
+                done: row.get(2),
+                total: row.get(3),
+                error: row.get(4),
+                demanded_at: row.get(5),
+                finished_at: row.get(6),
+            })
         };
-        Ok(self.rows(sql, &[]).await?.iter().map(status).collect())
+        self.rows(sql, &[]).await?.iter().map(status).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! A client in TypeScript, generated from the document that the program prints, in which a linter finds nothing.
+//! The documents of the API and of the events: what linters find, and what a client is that is generated in TypeScript.
 
 use std::{fs, process::Command};
 
@@ -14,9 +14,23 @@ async fn a_generated_client_works() {
     let _process = installation.start("dev");
     installation.ready().await;
 
-    let mut check = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testing/client/check"));
-    let checked = check.args([&document, &installation.url("")]).output().unwrap();
+    let served = installation.http.get(installation.url("/asyncapi.json")).send().await.unwrap();
+    let events = format!("{}.asyncapi.json", installation.settings["FAIRLEAD_MAIL_DIRECTORY"]);
+    fs::write(&events, served.text().await.unwrap()).unwrap();
+
+    let testing = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testing/client");
+    let checked = told(Command::new(format!("{testing}/check")).args([&document, &installation.url("")]));
+    let validated = told(Command::new("node").args([&format!("{testing}/asyncapi.mjs"), &events]));
     fs::remove_file(&document).unwrap();
-    let told = [checked.stdout, checked.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    assert!(checked.status.success() && told.lines().any(|line| line == "ok"), "{told}");
+    fs::remove_file(&events).unwrap();
+    let checked = checked.unwrap();
+    assert!(checked.lines().any(|line| line == "ok"), "{checked}");
+    assert_eq!(validated, Ok(String::new()));
+}
+
+/// What a command says; as an error when it fails.
+fn told(command: &mut Command) -> Result<String, String> {
+    let output = command.output().unwrap();
+    let told = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    if output.status.success() { Ok(told) } else { Err(told) }
 }

@@ -11,7 +11,7 @@ use fairlead_application::{
 use fairlead_domain::kernel::{Aggregate, Invalid};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::{ToSchema, openapi};
 use uuid::Uuid;
 
 use super::REPLAYED;
@@ -136,7 +136,7 @@ fn finish<T>(faults: Vec<Fault>, built: Option<T>) -> Result<T, Problem> {
 pub(crate) struct BatchAnswer {
     /// One for each operation, in their order.
     data: Vec<OperationAnswer>,
-    /// Send it as `Fairlead-Consistency` with a list to see the changes there. Opaque.
+    /// Send it as `Fairlead-Consistency` with a list to see the changes there. Opaque; missing only when none took effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "1.748.400")]
     consistency: Option<String>,
@@ -151,8 +151,8 @@ pub(crate) enum OperationAnswer {
     /// The record is as demanded.
     #[schema(title = "OperationReceipt")]
     Done {
-        /// As the operation alone would be answered: 201 when it made a record.
-        #[schema(minimum = 200, maximum = 201)]
+        /// As the operation alone would be answered.
+        #[schema(schema_with = done)]
         status: u16,
         /// The record.
         id: Uuid,
@@ -162,6 +162,15 @@ pub(crate) enum OperationAnswer {
     },
     /// It is refused.
     Refused(ProblemBody),
+}
+
+/// The status of an operation that is not refused.
+fn done() -> openapi::Object {
+    openapi::ObjectBuilder::new()
+        .schema_type(openapi::Type::Integer)
+        .enum_values(Some([StatusCode::OK, StatusCode::CREATED].map(|status| status.as_u16())))
+        .description(Some("As the operation alone would be answered: 201 when it made a record."))
+        .build()
 }
 
 /// Executes the operations of a batch, which `meant` turns into commands.

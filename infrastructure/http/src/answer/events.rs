@@ -61,6 +61,9 @@ pub(crate) struct Event {
     time: String,
     #[schema(example = "application/json")]
     datacontenttype: String,
+    /// The name of the schema of `data`.
+    #[schema(example = "urn:fairlead:schema:contact.created:v1")]
+    dataschema: String,
     /// The organization.
     tenantid: Uuid,
     /// The record's version after it.

@@ -30,7 +30,8 @@ pub(crate) struct ListParams {
     limit: Option<String>,
     /// Where the page begins: the `next_cursor` of the page before, with the same `q`, `filter` and `sort`.
     cursor: Option<String>,
-    /// The order: a field, descending with a leading `-`. `-created` if missing, or with `q` by relevance.
+    /// The order, which the document names by [`Order`](crate::document::parameters::Order).
+    #[param(ignore)]
     sort: Option<String>,
     /// Words that must all be found, as beginnings of words in any of a record's texts; where the list can be searched.
     #[param(max_length = 200, example = "ana lim")]

@@ -28,9 +28,8 @@ pub(crate) struct Receipt {
     #[schema(minimum = 1, example = 1)]
     version: i64,
     /// Send it as `Fairlead-Consistency` with a list to see the change there. Opaque.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "1.748.400")]
-    consistency: Option<String>,
+    #[schema(example = "1.748.400")]
+    consistency: String,
     #[serde(skip)]
     replayed: bool,
 }
@@ -43,7 +42,9 @@ impl TryFrom<Outcome> for Receipt {
 
     fn try_from(outcome: Outcome) -> Result<Self, Problem> {
         let receipt = outcome.receipts.first().ok_or_else(|| AppError::internal("an outcome has a receipt"))?;
-        let consistency = outcome.token.map(|token| token.to_string());
+        // Without a record there is nothing that a command could find as demanded.
+        let token = outcome.token.ok_or_else(|| AppError::internal("a command has seen a record or made one"))?;
+        let consistency = token.to_string();
         Ok(Self { id: receipt.id, version: receipt.version, consistency, replayed: outcome.replayed })
     }
 }
@@ -60,9 +61,7 @@ impl Receipt {
     fn answer(&self, status: StatusCode) -> HttpResponse {
         let mut response = HttpResponse::build(status);
         response.insert_header((ETAG, etag(self.version)));
-        if let Some(consistency) = &self.consistency {
-            response.insert_header((CONSISTENCY, consistency.as_str()));
-        }
+        response.insert_header((CONSISTENCY, self.consistency.as_str()));
         if self.replayed {
             response.insert_header((REPLAYED, "true"));
         }

@@ -54,7 +54,7 @@ pub(crate) struct TimelineItem {
     /// Who did it.
     actor: String,
     /// What happened, in full. What was erased is `{"erased": true}`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Map<String, Value>)]
     data: Value,
 }
 

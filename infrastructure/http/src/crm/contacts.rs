@@ -27,6 +27,7 @@ use crate::{
         self, Batch, BatchAnswer, Created, EventPage, ListParams, Page, Receipt, Record, RecordEventParams,
         ShowDeleted, TimelineItem, TimelineParams, fields, missing, page, record, record_events, shown, timeline_page,
     },
+    document::parameters::Order,
     problem::Problem,
     request::{Auth, Id, IfMatch, Query, Valid},
 };
@@ -78,7 +79,7 @@ async fn batch(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<Batch<Verb>>
     tag = "contacts",
     description = fields::<Contact>(),
     security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
-    params(ListParams),
+    params(ListParams, Order<Contact>),
     responses((status = 200, description = "A page.", body = Page<ContactBody>))
 )]
 #[get("/contacts")]
@@ -271,7 +272,7 @@ async fn timeline(
 #[utoipa::path(
     tag = "contacts",
     security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
-    responses((status = 200, description = "One document.", body = Object))
+    responses((status = 200, description = "One document.", body = Map<String, Value>))
 )]
 #[get("/contacts/{id}/export")]
 async fn export(exports: Data<Exports>, cx: Auth<ContactsRead>, id: Id<ContactId>) -> Result<Json<Value>, Problem> {

@@ -11,22 +11,15 @@ use crate::{
     problem::Problem,
 };
 
-/// What can be done.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+/// What can be done; [`ContactOperation`] says of what each takes.
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = ContactVerb)]
 pub(super) enum Verb {
-    /// Make a contact known; `data` as in `POST /v1/contacts`, neither `id` nor `if_match`.
     Create,
-    /// Change attributes; `data` as in `PATCH`.
     Change,
-    /// Put labels on; `data` as in `POST …/tag`.
     Tag,
-    /// Take labels off; `data` as in `POST …/untag`.
     Untag,
-    /// Delete softly, without `data`.
     Delete,
-    /// Bring back, without `data`.
     Restore,
 }
 
@@ -44,6 +37,7 @@ pub(super) fn meant(operation: Operation<Verb>) -> Result<Meant<Contact>, Proble
 
 /// Operations on contacts.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "atomic": false,
     "operations": [
@@ -53,8 +47,8 @@ pub(super) fn meant(operation: Operation<Verb>) -> Result<Meant<Contact>, Proble
 }))]
 #[expect(dead_code, reason = "for the document; what is read is generic")]
 pub(super) struct ContactBatch {
-    /// Whether all take effect or none.
-    #[schema(required = false, default = false)]
+    /// Whether all take effect or none; each for itself if missing.
+    #[schema(required = false)]
     atomic: bool,
     /// In the order in which they take effect.
     #[schema(min_items = 1, max_items = 1000)]
@@ -63,29 +57,86 @@ pub(super) struct ContactBatch {
 
 /// An operation on a contact.
 #[derive(ToSchema)]
+#[serde(tag = "op", rename_all = "snake_case")]
 #[expect(dead_code, reason = "for the document; what is read is generic")]
-pub(super) struct ContactOperation {
-    op: Verb,
-    /// The contact; not for `create`.
-    #[schema(required = false)]
-    id: Uuid,
-    /// The version at which the contact must be when it is this operation's turn; any if missing.
-    #[schema(required = false, minimum = 1)]
-    if_match: i64,
-    /// What the operation alone would take as its body.
-    #[schema(required = false)]
-    data: ContactOperationData,
+pub(super) enum ContactOperation {
+    /// Make a contact known.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "CreateContact")]
+    Create {
+        /// As in `POST /v1/contacts`.
+        data: NewContact,
+    },
+    /// Change attributes.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "ChangeContact")]
+    Change {
+        /// The contact.
+        id: Uuid,
+        /// The version at which it must be when it is this operation's turn; any if missing.
+        #[schema(required = false, minimum = 1)]
+        if_match: i64,
+        /// As in `PATCH /v1/contacts/{id}`.
+        data: ContactPatch,
+    },
+    /// Put labels on.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "TagContact")]
+    Tag {
+        /// The contact.
+        id: Uuid,
+        /// The version at which it must be when it is this operation's turn; any if missing.
+        #[schema(required = false, minimum = 1)]
+        if_match: i64,
+        /// As in `POST /v1/contacts/{id}/tag`.
+        data: Tags,
+    },
+    /// Take labels off.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "UntagContact")]
+    Untag {
+        /// The contact.
+        id: Uuid,
+        /// The version at which it must be when it is this operation's turn; any if missing.
+        #[schema(required = false, minimum = 1)]
+        if_match: i64,
+        /// As in `POST /v1/contacts/{id}/untag`.
+        data: Tags,
+    },
+    /// Delete softly.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "DeleteContact")]
+    Delete {
+        /// The contact.
+        id: Uuid,
+        /// The version at which it must be when it is this operation's turn; any if missing.
+        #[schema(required = false, minimum = 1)]
+        if_match: i64,
+    },
+    /// Bring back.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "RestoreContact")]
+    Restore {
+        /// The contact.
+        id: Uuid,
+        /// The version at which it must be when it is this operation's turn; any if missing.
+        #[schema(required = false, minimum = 1)]
+        if_match: i64,
+    },
 }
 
-/// What an operation takes.
-#[derive(Deserialize, ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "for the document; what is read is generic")]
-pub(super) enum ContactOperationData {
-    #[schema(title = "create")]
-    Create(NewContact),
-    #[schema(title = "change")]
-    Change(ContactPatch),
-    #[schema(title = "tag, untag")]
-    Tags(Tags),
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema as _;
+
+    use super::*;
+    use crate::document::closed;
+
+    #[test]
+    fn the_document_tells_of_what_is_read() {
+        let schema = serde_json::to_value(ContactOperation::schema()).unwrap();
+        let forms = schema["oneOf"].as_array().unwrap().iter();
+        let told: Vec<_> = forms.map(|form| form["properties"]["op"]["enum"][0].as_str().unwrap()).collect();
+        assert_eq!(told, closed::names::<Verb>());
+    }
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::values::{AddressBody, AttributeBody, AttributeOrNull, address, attributes, known, tags};
 use crate::{
+    document::closed::True,
     problem::{Check, Problem},
     request::{List, Map, Member, Object},
 };
@@ -138,11 +139,11 @@ pub(super) struct ContactBody {
     updated_at: String,
     /// There, and true, when the contact is deleted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
+    #[schema(value_type = True, required = false)]
     deleted: bool,
     /// There, and true, when everything personal was erased, for good. Then it counts as deleted, too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
+    #[schema(value_type = True, required = false)]
     erased: bool,
 }
 

@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// A postal address; one part at least.
-#[derive(Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Address)]
 pub(super) struct AddressBody {
     /// Street, number, floor.

@@ -82,6 +82,8 @@ impl Completion<'_> {
         if let Some(RefOr::T(created)) = self.operation.responses.responses.get_mut("201") {
             created.headers.insert("Location".into(), RefOr::T(responses::header("Where the record is.")));
         }
+        // That nothing is demanded is said, too.
+        self.operation.security.get_or_insert_default();
     }
 
     /// `change` of `contacts` becomes `contacts_change`: generated clients want names that are unique.

@@ -3,6 +3,7 @@
 //! A handler says what is its own (summary, permission, bodies); [`complete`] adds what all handlers share. A new
 //! resource is a line in [`routes`] and one among the tags.
 
+pub(crate) mod closed;
 mod complete;
 pub(crate) mod parameters;
 mod responses;
@@ -116,7 +117,7 @@ pub(crate) struct Written(pub(crate) Bytes);
 #[utoipa::path(
     tag = "service",
     operation_id = "document",
-    responses((status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/json"))
+    responses((status = 200, description = "OpenAPI 3.1", body = Map<String, Value>, content_type = "application/json"))
 )]
 #[get("/openapi.json")]
 async fn served(document: Data<Written>) -> HttpResponse {

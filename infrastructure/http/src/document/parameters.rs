@@ -1,5 +1,8 @@
 //! Parameters that operations share.
 
+use std::marker::PhantomData;
+
+use fairlead_application::list::Listed;
 use utoipa::{
     IntoParams,
     openapi::{
@@ -89,5 +92,19 @@ impl IntoParams for LastEventId {
             since. Without it the stream begins with what happens from now on.";
         let schema = ObjectBuilder::new().pattern(Some("^[0-9]+[.][0-9]+$")).examples(["1.748"]);
         vec![text("Last-Event-ID", ParameterIn::Header, description, schema)]
+    }
+}
+
+/// So that the document names the orders in which the records of an aggregate can be listed.
+pub(crate) struct Order<A>(PhantomData<A>);
+
+impl<A: Listed> IntoParams for Order<A> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let fields = A::FIELDS.iter().filter(|field| field.sortable);
+        let orders = fields.flat_map(|field| [field.name.to_owned(), format!("-{}", field.name)]);
+        let description = "The order: a field, descending with a leading `-`. `-created` if missing, or with `q` by \
+            relevance.";
+        let schema = ObjectBuilder::new().enum_values(Some(orders.collect::<Vec<_>>()));
+        vec![text("sort", ParameterIn::Query, description, schema)]
     }
 }

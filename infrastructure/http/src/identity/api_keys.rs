@@ -77,7 +77,7 @@ struct KeyName {
 struct Rotation {
     /// 30 days at most; 0, or without, not at all.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 2592000, default = 0)]
+    #[schema(minimum = 0, maximum = 2592000)]
     overlap_seconds: u32,
 }
 

@@ -3,16 +3,20 @@
 use chrono::{DateTime, Utc};
 use fairlead_application::{
     envelope::rfc3339,
-    identity::{AuditEntry, AuditQuery, actor_kind},
+    identity::{ActorKind, AuditEntry, AuditQuery},
     list::{Literal, Position, instant},
 };
 use fairlead_domain::kernel::Invalid;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer, value},
+};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
     answer::limit,
+    document::closed,
     problem::{Check, Problem},
 };
 
@@ -40,7 +44,7 @@ macro_rules! params {
             #[param(value_type = Option<Uuid>)]
             resource_id: Option<String>,
             /// `done` or `refused`.
-            #[param(example = "refused")]
+            #[param(value_type = Option<AuditOutcome>, example = "refused")]
             outcome: Option<String>,
             /// From then on: a time, or a date for its first moment in UTC.
             #[param(example = "2026-01-01")]
@@ -143,17 +147,22 @@ fn record(text: Option<&str>) -> Result<Option<Uuid>, Invalid> {
 }
 
 fn outcome(text: Option<&str>) -> Result<Option<bool>, Invalid> {
-    match text {
-        None => Ok(None),
-        Some("done") => Ok(Some(false)),
-        Some("refused") => Ok(Some(true)),
-        Some(_) => Err(Invalid::new("filter.invalid_value", "must be done or refused")),
-    }
+    let invalid = |_: value::Error| Invalid::new("filter.invalid_value", "must be done or refused");
+    let outcome = text.map(|text| AuditOutcome::deserialize(text.into_deserializer())).transpose().map_err(invalid)?;
+    Ok(outcome.map(|outcome| outcome == AuditOutcome::Refused))
 }
 
 fn time(text: Option<&str>) -> Result<Option<DateTime<Utc>>, Invalid> {
     let invalid = || Invalid::new("filter.invalid_value", "must be a date, or a time as in RFC 3339");
     text.map(|text| instant(text).ok_or_else(invalid)).transpose()
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum AuditOutcome {
+    Done,
+    Refused,
 }
 
 /// Something that was done, or refused.
@@ -166,15 +175,13 @@ pub(super) struct AuditItem {
     occurred_at: String,
     /// Who.
     actor: String,
-    /// `user`, `api_key`, `policy`, `consumer`, `token`, or `anonymous` where nobody is known.
-    #[schema(example = "user")]
-    actor_kind: &'static str,
+    /// What this one is.
+    #[schema(value_type = closed::ActorKind)]
+    actor_kind: ActorKind,
     /// What: the type of an event, `access.refused`, `session.refused` or `session.started`.
     #[schema(example = "contact.deleted")]
     action: String,
-    /// `done` or `refused`.
-    #[schema(example = "done")]
-    outcome: &'static str,
+    outcome: AuditOutcome,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "access.forbidden")]
@@ -209,10 +216,10 @@ impl From<AuditEntry> for AuditItem {
         Self {
             id: entry.id,
             occurred_at: rfc3339(entry.occurred_at),
-            actor_kind: actor_kind(&entry.actor),
+            actor_kind: ActorKind::of(&entry.actor),
             actor: entry.actor,
             action: entry.action,
-            outcome: if entry.code.is_some() { "refused" } else { "done" },
+            outcome: if entry.code.is_some() { AuditOutcome::Refused } else { AuditOutcome::Done },
             code: entry.code,
             permission: entry.permission,
             resource_type: entry.resource_type,

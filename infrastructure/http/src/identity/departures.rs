@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::dto::Confirmation;
+use super::{dto::Confirmation, memberships::MembershipStatus};
 use crate::{
     answer::{Page, Receipt},
     problem::Problem,
@@ -34,9 +34,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
 struct OwnOrganization {
     id: Uuid,
     name: String,
-    /// `active`, or `invited`.
-    #[schema(example = "active")]
-    status: &'static str,
+    status: MembershipStatus,
 }
 
 /// List the organizations to which one belongs, or into which one is invited.
@@ -55,7 +53,7 @@ async fn organizations(
     let body = |own: fairlead_application::identity::OwnOrganization| OwnOrganization {
         id: own.id.into(),
         name: own.name.as_str().to_owned(),
-        status: if own.is_member { "active" } else { "invited" },
+        status: if own.is_member { MembershipStatus::Active } else { MembershipStatus::Invited },
     };
     Ok(Page::whole(all.into_iter().map(body).collect()))
 }

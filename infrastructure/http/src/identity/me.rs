@@ -294,7 +294,7 @@ async fn renew_recovery_codes(
 #[utoipa::path(
     tag = "me",
     security(("bearer" = [Auth::<ProfileRead>::SCOPE])),
-    responses((status = 200, description = "One document.", body = Object))
+    responses((status = 200, description = "One document.", body = Map<String, Value>))
 )]
 #[get("/me/export")]
 async fn export(exports: Data<Exports>, cx: Auth<ProfileRead>) -> Result<Json<Value>, Problem> {

@@ -63,6 +63,17 @@ struct MembershipPatch {
     projects: Member<List<Uuid, MAX_PROJECTS>>,
 }
 
+/// Whether somebody belongs to an organization, or is asked to.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum MembershipStatus {
+    Active,
+    Invited,
+    /// Neither shown nor listed.
+    #[serde(skip)]
+    Removed,
+}
+
 /// A member, or somebody who is invited. Has the id of the user.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Membership)]
@@ -75,9 +86,7 @@ struct MembershipBody {
     name: Option<String>,
     #[schema(required)]
     email: Option<String>,
-    /// `active` or `invited`.
-    #[schema(example = "active")]
-    status: &'static str,
+    status: MembershipStatus,
     /// Until when the invitation holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
@@ -97,9 +106,9 @@ impl From<KnownMember> for MembershipBody {
         let user = user.as_ref();
         let name = user.and_then(|user| user.name.as_ref()).and_then(Personal::known);
         let (status, expires_at) = match membership.state.standing {
-            MembershipStanding::Invited { expires_at } => ("invited", Some(expires_at)),
-            MembershipStanding::Active => ("active", None),
-            MembershipStanding::Removed => ("removed", None),
+            MembershipStanding::Invited { expires_at } => (MembershipStatus::Invited, Some(expires_at)),
+            MembershipStanding::Active => (MembershipStatus::Active, None),
+            MembershipStanding::Removed => (MembershipStatus::Removed, None),
         };
         let MembershipProfile { roles, projects } = membership.state.profile;
         Self {

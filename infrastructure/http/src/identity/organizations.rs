@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     answer::{EventPage, Receipt, Record, RecordEventParams, ShowDeleted, exported, missing, record, record_events},
+    document::closed,
     problem::{Check, Problem},
     request::{Asker, Auth, Id, IfMatch, Object, Query, Try, Valid},
 };
@@ -132,7 +133,7 @@ struct OrganizationBody {
     #[schema(minimum = 1)]
     version: i64,
     name: String,
-    #[schema(value_type = String, example = "active")]
+    #[schema(value_type = closed::OrganizationStatus)]
     status: OrganizationStatus,
     /// The users who own it.
     owners: Vec<Uuid>,

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     answer::{Created, EventPage, Page, Receipt, Record, RecordEventParams, ShowDeleted, record, record_events},
+    document::closed::{self, True},
     problem::{Check, Problem},
     request::{Auth, Id, IfMatch, List, Member, Query, Valid},
 };
@@ -55,9 +56,9 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
 struct GrantBody {
     /// `resource:action`; `*` stands for either part.
     permission: String,
-    /// `all`, `projects` (of the member) or `own`.
+    /// `all`, `projects` (of the member) or `own`; `all` if missing.
     #[serde(default = "all")]
-    #[schema(value_type = String, example = "all", required = false)]
+    #[schema(value_type = closed::Over, required = false)]
     over: Over,
 }
 
@@ -140,7 +141,7 @@ struct RoleBody {
     updated_at: String,
     /// There, and true, when the role is deleted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
+    #[schema(value_type = True, required = false)]
     deleted: bool,
 }
 

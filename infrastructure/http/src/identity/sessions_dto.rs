@@ -16,7 +16,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::dto::Hidden;
-use crate::problem::{Check, Problem};
+use crate::{
+    document::closed,
+    problem::{Check, Problem},
+};
 
 /// Who wants to sign in.
 #[derive(Deserialize, ToSchema)]
@@ -68,13 +71,18 @@ pub(super) struct SwitchBody {
     pub(super) organization_id: Uuid,
 }
 
+/// How an access token is sent (RFC 6750).
+#[derive(Serialize, ToSchema)]
+enum TokenType {
+    Bearer,
+}
+
 /// What somebody has who signed in (RFC 6749, section 5.1, and more).
 #[derive(Serialize, ToSchema)]
 pub(super) struct TokenBody {
     /// Send it as `Authorization: Bearer`.
     access_token: String,
-    #[schema(example = "Bearer")]
-    token_type: &'static str,
+    token_type: TokenType,
     /// For how many seconds the access token holds.
     #[schema(minimum = 0, example = 900)]
     expires_in: u64,
@@ -92,7 +100,7 @@ impl From<SignedIn> for TokenBody {
     fn from(signed_in: SignedIn) -> Self {
         Self {
             access_token: signed_in.access_token.expose_secret().to_owned(),
-            token_type: "Bearer",
+            token_type: TokenType::Bearer,
             expires_in: signed_in.expires_in.as_secs(),
             refresh_token: signed_in.refresh_token.expose_secret().to_owned(),
             session_id: signed_in.session.into(),
@@ -110,7 +118,7 @@ pub(super) struct SessionBody {
     id: Uuid,
     organization_id: Uuid,
     /// How the person proved who they are.
-    #[schema(value_type = Vec<String>, example = json!(["password", "totp"]))]
+    #[schema(value_type = Vec<closed::SessionMethod>, example = json!(["password", "totp"]))]
     methods: Vec<SessionMethod>,
     /// Which provider vouched for the person, if one did.
     #[schema(required)]

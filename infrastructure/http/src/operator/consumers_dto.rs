@@ -138,9 +138,9 @@ impl Discard {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "limit": 100 }))]
 pub(super) struct LettersOrder {
-    /// At most, of those that are there.
+    /// At most, of those that are there; 100 if missing.
     #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100, nullable = false)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, nullable = false)]
     limit: Member<u32>,
 }
 

@@ -1,12 +1,14 @@
 //! Subscriptions as JSON.
 
 use fairlead_application::{
-    administration::{ParkedDetail, PartitionStatus, RebuildStatus, SubscriptionStatus},
+    administration::{ParkedDetail, PartitionStatus, RebuildState, RebuildStatus, SubscriptionStatus},
     envelope::rfc3339,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+
+use crate::document::closed;
 
 /// A reader of the log: the relay, a read model.
 #[derive(Serialize, ToSchema)]
@@ -137,9 +139,9 @@ pub(super) struct RebuildBody {
     /// The read model, which is the subscription's name.
     #[schema(example = "crm.contacts")]
     subscription: String,
-    /// `demanded` waits for a worker; `scanning` and `following` are under way; `done`; `failed`.
-    #[schema(example = "scanning")]
-    state: String,
+    /// How far it is.
+    #[schema(value_type = closed::RebuildState)]
+    state: RebuildState,
     /// Streams, or positions of the log, so far.
     #[schema(minimum = 0)]
     done: i64,

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_application::administration::{
     AdministrationError, ConsumerAdministration, ConsumerStatus, HeldDetail, HeldQuery, ParkedDetail, ParkedQuery,
-    PartitionStatus, PolicyRefusal, RebuildStatus, ReturnedLetters, StreamKey, SubscriptionAdministration,
-    SubscriptionStatus,
+    PartitionStatus, PolicyRefusal, RebuildState, RebuildStatus, ReturnedLetters, StreamKey,
+    SubscriptionAdministration, SubscriptionStatus,
 };
 use uuid::Uuid;
 
@@ -107,7 +107,7 @@ impl Desk {
     /// Ends the rebuild that is under way.
     pub(crate) fn finish_rebuild(&self) {
         if let Some(rebuild) = &mut self.state.lock().unwrap().rebuild {
-            (rebuild.state, rebuild.finished_at) = ("done".to_owned(), Some(moment(5)));
+            (rebuild.state, rebuild.finished_at) = (RebuildState::Done, Some(moment(5)));
         }
     }
 }
@@ -185,7 +185,7 @@ impl SubscriptionAdministration for Desk {
         let mut state = self.demand(format!("{subscription} rebuild"))?;
         state.rebuild = Some(RebuildStatus {
             subscription: subscription.to_owned(),
-            state: "demanded".to_owned(),
+            state: RebuildState::Demanded,
             done: 0,
             total: 0,
             error: None,

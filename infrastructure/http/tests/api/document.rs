@@ -1,11 +1,14 @@
 //! The `OpenAPI` document and its page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fairlead_http::openapi;
 use serde_json::{Value, json};
 
-use crate::service::{Ask, Service};
+use crate::{
+    house::record,
+    service::{Ask, Service},
+};
 
 fn document() -> Value {
     serde_json::to_value(openapi()).unwrap()
@@ -48,7 +51,7 @@ fn every_operation_is_described() {
             assert!(parameter["schema"].is_object(), "{place}: {parameter}");
         }
         let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
-        let secured = operation.get("security").is_some();
+        let secured = operation["security"] != json!([]);
         let command = method != "GET";
         let operator = path.starts_with("/v1/operator/");
         assert_eq!(operator, operation["tags"][0] == "operator", "{place}");
@@ -142,6 +145,92 @@ fn every_reference_leads_somewhere() {
     let rows = &document["components"]["schemas"]["Page_Contact"]["properties"]["data"]["items"];
     assert_eq!(rows, &json!({ "$ref": "#/components/schemas/Contact" }));
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["bearerFormat"], "JWT");
+}
+
+/// Everything in the document that is, or may be, a schema, with its place.
+fn within<'d>(place: &str, value: &'d Value, found: &mut Vec<(String, &'d Value)>) {
+    found.push((place.to_owned(), value));
+    let members: Vec<(String, &Value)> = match value {
+        // What is given as an example is none.
+        Value::Object(members) => {
+            let members = members.iter().filter(|(name, _)| !["example", "examples"].contains(&name.as_str()));
+            members.map(|(name, value)| (name.clone(), value)).collect()
+        }
+        Value::Array(items) => items.iter().enumerate().map(|(n, value)| (n.to_string(), value)).collect(),
+        _ => Vec::new(),
+    };
+    members.into_iter().for_each(|(name, value)| within(&format!("{place}/{name}"), value, found));
+}
+
+#[test]
+fn schemas_say_what_generated_clients_need() {
+    let document = document();
+    let mut all = Vec::new();
+    within("", &document, &mut all);
+    for (place, schema) in all {
+        // A property that has one counts as always there.
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(property.get("default").is_none(), "{place}: {name} has a default");
+        }
+        // Of an object without properties nothing can be read, unless it may hold anything.
+        let says = ["properties", "additionalProperties"].iter().any(|name| schema.get(name).is_some());
+        assert!(schema["type"] != "object" || says, "{place} is empty");
+        assert!(schema["enum"].as_array().is_none_or(|values| !values.is_empty()), "{place} has no value");
+    }
+}
+
+#[test]
+fn what_is_sent_holds_nothing_that_is_not_named() {
+    fn reach<'d>(document: &'d Value, schema: &'d Value, seen: &mut BTreeMap<String, &'d Value>) {
+        let mut all = Vec::new();
+        within("", schema, &mut all);
+        for (_, part) in all {
+            if let Some(reference) = part["$ref"].as_str()
+                && seen.insert(reference.to_owned(), resolve(document, part)).is_none()
+            {
+                reach(document, resolve(document, part), seen);
+            }
+        }
+    }
+    let document = document();
+    let mut sent = BTreeMap::new();
+    for (.., operation) in operations(&document) {
+        // All are among the components.
+        for reference in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+            let name = reference.1["schema"]["$ref"].as_str().unwrap();
+            sent.insert(name.to_owned(), &document["components"]["schemas"][name.rsplit('/').next().unwrap()]);
+        }
+    }
+    for schema in sent.clone().into_values() {
+        reach(&document, schema, &mut sent);
+    }
+    let mut forms = 0;
+    for (name, schema) in &sent {
+        let mut all = Vec::new();
+        within(name, schema, &mut all);
+        for (place, form) in all.into_iter().filter(|(_, form)| form["properties"].is_object()) {
+            assert_eq!(form["additionalProperties"], json!(false), "{place}");
+            forms += 1;
+        }
+    }
+    assert!(forms > 20, "{forms}");
+}
+
+#[tokio::test]
+async fn events_have_the_attributes_that_are_described() {
+    let (service, document) = (Service::start().await, document());
+    let id = record(&service, "contacts").await.unwrap();
+    let described = &document["components"]["schemas"]["Event"];
+    for path in ["/v1/events".to_owned(), format!("/v1/contacts/{id}/events")] {
+        let page = service.get(&path).await;
+        let event = page.body["data"][0].as_object().unwrap();
+        for name in event.keys() {
+            assert!(described["properties"][name].is_object(), "{path}: {name}");
+        }
+        for name in described["required"].as_array().unwrap() {
+            assert!(event.contains_key(name.as_str().unwrap()), "{path}: {name}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -111,9 +111,10 @@ impl std::fmt::Display for Operation {
 fn every() -> Vec<Operation> {
     let document = serde_json::to_value(fairlead_http::openapi()).unwrap();
     let all = operations(&document).into_iter().map(|(template, method, operation)| {
-        let scope = operation.get("security").map(|security| {
-            let scopes = security[0]["bearer"].as_array().unwrap();
-            assert_eq!((security.as_array().unwrap().len(), scopes.len()), (1, 1), "{method} {template}");
+        let security = operation["security"].as_array().unwrap();
+        let scope = security.first().map(|demanded| {
+            let scopes = demanded["bearer"].as_array().unwrap();
+            assert_eq!((security.len(), scopes.len()), (1, 1), "{method} {template}");
             scopes[0].as_str().unwrap().to_owned()
         });
         let open = OPEN.contains(&&*format!("{method} {template}"));

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_application::{
     App, Context, Expected,
-    administration::SubscriptionAdministration,
+    administration::{RebuildState, SubscriptionAdministration},
     identity::{AccessNote, AuditQuery, user_actor},
     ports::{Clock, System},
 };
@@ -80,7 +80,7 @@ async fn entries_are_told_for_their_time_alone_and_deleted_then() {
     // Events are for ever, so that a rebuild makes the old entry again; until the next time it is there, and not told.
     let operator = PostgresAdministration::new(stage.database.engine());
     operator.rebuild("identity.audit").await.unwrap();
-    eventually("it is in place", async || operator.rebuilds().await.unwrap()[0].state == "done").await;
+    eventually("it is in place", async || operator.rebuilds().await.unwrap()[0].state == RebuildState::Done).await;
     assert_eq!(stage.count("identity.audit").await, 2);
     assert_eq!(told_now().await, expected);
     assert_eq!(stage.entries(&cx, all()).await[0].address, Some(address(2)), "from where is not lost by a rebuild");
@@ -134,7 +134,7 @@ async fn of_who_was_erased_no_entry_tells_from_where() {
     // A rebuild changes nothing of it.
     let operator = PostgresAdministration::new(stage.database.engine());
     operator.rebuild("identity.audit").await.unwrap();
-    eventually("it is in place", async || operator.rebuilds().await.unwrap()[0].state == "done").await;
+    eventually("it is in place", async || operator.rebuilds().await.unwrap()[0].state == RebuildState::Done).await;
     assert_eq!(stage.count("identity.origins").await, 5);
     stage.end().await;
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fairlead_application::{
     Expected, IdempotencyKey,
     access::{Authorized, System as Everything},
-    administration::SubscriptionAdministration,
+    administration::{RebuildState, SubscriptionAdministration},
     ports::{Clock, System},
     verify::{Difference, Report, Verifier},
 };
@@ -215,7 +215,7 @@ async fn nobody_can_find_what_was_told_there() {
         operator.rebuild(model).await.unwrap();
     }
     eventually("both are rebuilt", async || {
-        operator.rebuilds().await.unwrap().iter().filter(|rebuild| rebuild.state == "done").count() == 2
+        operator.rebuilds().await.unwrap().iter().filter(|rebuild| rebuild.state == RebuildState::Done).count() == 2
     })
     .await;
     stage.cx = caller();

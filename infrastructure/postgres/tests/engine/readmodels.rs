@@ -12,7 +12,9 @@ use chrono::TimeDelta;
 use fairlead_application::{
     AppError, Context, Expected,
     access::{Authorized, System as Everything},
-    administration::{AdministrationError, ParkedPlace, ParkedQuery, StreamKey, SubscriptionAdministration},
+    administration::{
+        AdministrationError, ParkedPlace, ParkedQuery, RebuildState, StreamKey, SubscriptionAdministration,
+    },
     crm::{ContactsRead, Timelines},
     list::{Filter, ListQuery, Listed, Sort},
     ports::{IdGenerator, System},
@@ -200,11 +202,11 @@ async fn read_models_are_rebuilt_beside_the_live_ones_under_load() {
         eventually("the rebuilt table is in place", async || {
             let status = operator.rebuilds().await.unwrap();
             let status = status.into_iter().find(|status| status.subscription == name).unwrap();
-            assert_ne!(status.state, "failed", "{:?}", status.error);
-            if status.state == "done" {
+            assert_ne!(status.state, RebuildState::Failed, "{:?}", status.error);
+            if status.state == RebuildState::Done {
                 assert!(status.done == status.total && status.total >= 1_500)
             }
-            status.state == "done"
+            status.state == RebuildState::Done
         })
         .await;
     }
@@ -243,7 +245,7 @@ async fn a_rebuild_parks_what_it_cannot_project_and_hands_it_on() {
     let not_valid = "alter table crm.contacts add constraint refused check (name <> 'broken') not valid";
     admin.batch_execute(not_valid).await.unwrap();
     operator.rebuild("crm.contacts").await.unwrap();
-    eventually("it is in place", async || operator.rebuilds().await.unwrap()[0].state == "done").await;
+    eventually("it is in place", async || operator.rebuilds().await.unwrap()[0].state == RebuildState::Done).await;
     assert!(matches!(listed(&engine, &reader).await, Err(AppError::Parked)));
     let parked = operator.parked(&ParkedQuery::first(None, 10)).await.unwrap();
     assert_eq!((parked.len(), &*parked[0].subscription, parked[0].stream), (1, "crm.contacts", broken));

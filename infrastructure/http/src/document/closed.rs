@@ -1,0 +1,88 @@
+//! Values of which there are so many and no more, as schemas.
+//!
+//! The layers below know nothing of documents. What their enumerations hold is asked of serde, so that no list here falls
+//! behind them.
+
+use serde::{
+    Deserializer,
+    de::{DeserializeOwned, Error as _, Visitor, value::Error},
+    forward_to_deserialize_any,
+};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
+
+macro_rules! closed {
+    ($($(#[doc = $doc:literal])+ $name:ident = $values:ty;)+) => {$(
+        $(#[doc = $doc])+
+        pub(crate) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let values = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names::<$values>()));
+                values.description(Some(concat!($($doc),+).trim_ascii())).into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
+}
+closed! {
+    /// What somebody is who does something; `anonymous` where nobody is known.
+    ActorKind = fairlead_application::identity::ActorKind;
+    /// Whether an organization can be used; the weightiest reason against it.
+    OrganizationStatus = fairlead_domain::identity::OrganizationStatus;
+    /// Over which records a right is granted: all, those of the member's projects, or own ones.
+    Over = fairlead_domain::values::Over;
+    /// How far a rebuild is: `demanded` waits for a worker, `scanning` and `following` are under way.
+    RebuildState = fairlead_application::administration::RebuildState;
+    /// A way to prove who one is.
+    SessionMethod = fairlead_domain::identity::SessionMethod;
+}
+
+/// What is there only when it is true.
+pub(crate) struct True;
+
+impl PartialSchema for True {
+    fn schema() -> RefOr<Schema> {
+        let description = Some("There only when it is so.");
+        ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])).description(description).into()
+    }
+}
+
+impl ToSchema for True {}
+
+/// The names of an enumeration's values.
+pub(crate) fn names<T: DeserializeOwned>() -> Vec<&'static str> {
+    let mut names = Names(&[]);
+    // It always fails: nothing is there to be read.
+    drop(T::deserialize(&mut names));
+    names.0.to_vec()
+}
+
+/// Hears which names are expected.
+struct Names(&'static [&'static str]);
+
+impl<'de> Deserializer<'de> for &mut Names {
+    type Error = Error;
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Error> {
+        self.0 = variants;
+        Err(Error::custom("only the names are asked for"))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        Err(Error::custom("no enumeration"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
