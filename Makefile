@@ -8,7 +8,7 @@ help: ## this list
 run: ## set everything up and run it, until Ctrl-C
 	@scripts/run $(INSTANCE)
 
-test: ## run every test; make test ARGS='-p fairlead-domain' for some
+test: ## run every test; make test ARGS='--test domain' for some
 	@scripts/with-services cargo test --workspace $(ARGS)
 
 bench: ## measure, beside the limits; writes .local/bench.json; make bench ARGS=append for some

@@ -17,6 +17,10 @@ use uuid::Uuid;
 
 use crate::contracts::{Promised, committed};
 
+const NO_FOLD: &str = "the stored events fold to another state than the stored one: apply() and init() change the state, and \
+                       decide() alone chooses events; does a type read back as something else than it was written?";
+const OLD: &str = "old events decode forever; give what they lack #[serde(default)], or lift them in upcast()";
+
 /// One aggregate against one store.
 pub struct Conformance {
     app: App,
@@ -35,10 +39,13 @@ fn stranger() -> Authorized<Everything> {
 /// The store finds by the state's members what the state says of itself.
 fn says_to_whom_it_belongs<A: Story>(state: &A) {
     let belonging = state.belongs();
-    assert_eq!(belonging.is_some(), A::BELONGS, "{}: BELONGS and belongs() agree", A::TYPE);
+    let agree = "BELONGS says whether belongs() answers something; change one of them";
+    assert_eq!(belonging.is_some(), A::BELONGS, "{}: {agree}", A::TYPE);
     if let Some(belonging) = belonging {
         let written: Belonging = serde_json::from_value(serde_json::to_value(state).unwrap()).unwrap();
-        assert_eq!(written, belonging, "{}: owner_id and project_id stand in the state as belongs() says", A::TYPE);
+        let how = "the store finds records by the members owner_id and project_id of the state's JSON; write there what \
+                   belongs() answers";
+        assert_eq!(written, belonging, "{}: {how}", A::TYPE);
     }
 }
 
@@ -81,7 +88,8 @@ impl Conformance {
     async fn lived<A: Story>(&self, cx: &Authorized<Everything>) -> Uuid {
         let id = System.next();
         for command in A::story() {
-            self.app.execute::<A>(cx, id.into(), Expected::Any, command).await.expect("a story is accepted");
+            let outcome = self.app.execute::<A>(cx, id.into(), Expected::Any, command).await;
+            outcome.unwrap_or_else(|error| panic!("{}: a command of its story is refused: {error}", A::TYPE));
         }
         id
     }
@@ -93,13 +101,15 @@ impl Conformance {
         for (n, command) in A::story().into_iter().enumerate() {
             let expected = if n == 0 { Expected::New } else { Expected::Any };
             let outcome = self.app.execute::<A>(&cx, id.into(), expected, command).await;
-            let receipt = outcome.unwrap_or_else(|e| panic!("{}: command {n} is refused: {e}", A::TYPE)).receipts[0];
+            let refused = "is refused; let each command of the story follow from those before it";
+            let receipt = outcome.unwrap_or_else(|e| panic!("{}: command {n} {refused}: {e}", A::TYPE)).receipts[0];
             let recorded = self.app.read::<A>(&cx, id.into()).await.unwrap().expect("the stream");
             let events = self.store.events(&cx, id).await.unwrap();
             assert_eq!((receipt.version, recorded.version), (recorded.version, events.len() as i64));
-            assert!(events.len() > known.len(), "{}: command {n} of the story changes nothing", A::TYPE);
+            assert!(events.len() > known.len(), "{}: command {n} of the story changes nothing; leave it out", A::TYPE);
             assert_eq!(events[..known.len()], known[..], "{}: history changed", A::TYPE);
-            assert_eq!(refold::<A>(events.clone()).unwrap(), recorded.state, "{}: the fold is not the state", A::TYPE);
+            let refolded = refold::<A>(events.clone()).unwrap();
+            assert_eq!(refolded, recorded.state, "{}: {NO_FOLD}", A::TYPE);
             assert_eq!(
                 (recorded.created_at, recorded.updated_at),
                 (events[0].occurred_at, events.last().unwrap().occurred_at)
@@ -113,15 +123,13 @@ impl Conformance {
         let cx = stranger();
         let id = self.lived::<A>(&cx).await;
         for event in self.store.events(&cx, id).await.unwrap() {
-            let (aggregate, action) = event.event_type.split_once('.').expect("a name of the form aggregate.action");
-            assert_eq!(aggregate, A::TYPE);
-            let lower = |c: char| c.is_ascii_lowercase() || c == '_';
-            assert!(
-                !action.is_empty() && action.chars().all(lower),
-                "{}: lower case and underscores",
-                event.event_type
-            );
-            assert!(event.data.is_object(), "{}: data is an object", event.event_type);
+            let name = &event.event_type;
+            let lower = |action: &str| !action.is_empty() && action.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            let named = name.strip_prefix(A::TYPE).and_then(|rest| rest.strip_prefix('.')).is_some_and(lower);
+            let how = format!("call it {}.<what happened>, in lower case with underscores", A::TYPE);
+            assert!(named, "{name}: {how}, by #[serde(rename)] of its variant");
+            let how = "give its variant braces, `Deleted {}`, or a struct, so that fields can be added";
+            assert!(event.data.is_object(), "{name}: its data are no object; {how}");
         }
     }
 
@@ -142,7 +150,7 @@ impl Conformance {
             if seen.insert(path.clone()) && !path.exists() {
                 if std::env::var_os("FAIRLEAD_TEST_WRITE_FIXTURES").is_none() {
                     panic!(
-                        "{} is missing: run the tests with FAIRLEAD_TEST_WRITE_FIXTURES=1, and commit it",
+                        "{} is missing: FAIRLEAD_TEST_WRITE_FIXTURES=1 make test ARGS='--test engine conforms' writes it; commit it",
                         path.display()
                     );
                 }
@@ -157,7 +165,7 @@ impl Conformance {
                 path.to_str().and_then(|path| path.strip_suffix(".json")?.rsplit_once(".v")).expect("a name");
             for version in 1..today.parse::<i16>().expect("a version") {
                 let older = PathBuf::from(format!("{name}.v{version}.json"));
-                assert!(older.exists(), "{}: events of this version are stored somewhere", older.display());
+                assert!(older.exists(), "{}: events of this version are stored somewhere; restore it", older.display());
             }
         }
         for file in fs::read_dir(&folder).expect("a folder of fixtures") {
@@ -166,14 +174,18 @@ impl Conformance {
             let (name, version) =
                 (fixture["type"].as_str().unwrap(), fixture["schema_version"].as_i64().unwrap() as i16);
             let event = decode_event::<A>(name, version, fixture["data"].clone())
-                .unwrap_or_else(|error| panic!("{}: old events decode forever, but: {error}", path.display()));
+                .unwrap_or_else(|error| panic!("{}: {OLD}: {error}", path.display()));
             if version == A::schema_version(name) {
-                assert!(seen.contains(&path), "{}: the story does not touch this event", path.display());
+                assert!(
+                    seen.contains(&path),
+                    "{}: the story does not touch this event; add a command to it",
+                    path.display()
+                );
                 let written = serde_json::to_value(&event).unwrap();
                 assert_eq!(
                     written["data"],
                     fixture["data"],
-                    "{}: the shape changed; raise its version",
+                    "{}: the shape changed; keep it, or make it a new version: DEV_GUIDE.md, \"A change of an event\"",
                     path.display()
                 );
             }
@@ -215,10 +227,14 @@ impl Conformance {
         let next = story.find(|command| !begins::<A>(command)).unwrap_or(creation);
         let demanded = present.version + 1;
         let stale = self.app.execute::<A>(&cx, id.into(), Expected::Exactly(demanded), next.clone()).await;
-        assert!(matches!(stale, Err(AppError::Stale { actual, .. }) if actual == present.version), "{stale:?}");
+        let is_stale = matches!(stale, Err(AppError::Stale { actual, .. }) if actual == present.version);
+        assert!(is_stale, "{}: a command for another version than the present one is stale, not {stale:?}", A::TYPE);
         let missing = self.app.execute::<A>(&cx, System.next().into(), Expected::Any, next).await;
-        let Err(AppError::Refused { kind, code, .. }) = missing else { panic!("{missing:?}") };
-        assert_eq!((kind, code.split('.').next()), (ErrorKind::NotFound, Some(A::TYPE)));
+        let how = format!("`(None, _) => Err(…::NotFound)` with the code {}.not_found", A::TYPE);
+        let Err(AppError::Refused { kind, code, .. }) = missing else {
+            panic!("{}: a command on a record that is not there is refused: {how}; {missing:?}", A::TYPE)
+        };
+        assert_eq!((kind, code.split('.').next()), (ErrorKind::NotFound, Some(A::TYPE)), "{how}");
         assert_eq!(self.app.read::<A>(&cx, id.into()).await.unwrap().unwrap(), present);
     }
 
@@ -233,8 +249,13 @@ impl Conformance {
             let first = self.app.execute::<A>(&cx, id.into(), expected, command.clone()).await.unwrap();
             let version = self.app.read::<A>(&plain, id.into()).await.unwrap().unwrap().version;
             let again = self.app.execute::<A>(&cx, id.into(), expected, command.clone()).await.unwrap();
-            assert!(!first.replayed && again.replayed, "{}: command {n}", A::TYPE);
-            assert_eq!((again.receipts, again.token), (first.receipts, first.token));
+            assert!(
+                !first.replayed && again.replayed,
+                "{}: command {n}: a repeated request is not decided again",
+                A::TYPE
+            );
+            let same = (again.receipts, again.token) == (first.receipts, first.token);
+            assert!(same, "{}: command {n}: a repeated request gets its first answer", A::TYPE);
             assert_eq!(self.app.read::<A>(&plain, id.into()).await.unwrap().unwrap().version, version);
             let mut other = (*cx).clone();
             other.idempotency = Some(IdempotencyKey { key: n.to_string(), fingerprint: [2; 32] });
@@ -251,7 +272,8 @@ impl Conformance {
         assert_eq!(self.app.read::<A>(&other, id.into()).await.unwrap(), None);
         for command in A::story().into_iter().filter(|command| !begins::<A>(command)) {
             let outcome = self.app.execute::<A>(&other, id.into(), Expected::Any, command).await;
-            assert!(matches!(outcome, Err(AppError::Refused { kind: ErrorKind::NotFound, .. })), "{outcome:?}");
+            let unseen = matches!(outcome, Err(AppError::Refused { kind: ErrorKind::NotFound, .. }));
+            assert!(unseen, "{}: in another organization there is no such record, not {outcome:?}", A::TYPE);
         }
         // The same values are free in another tenant, and the same id too.
         let creation = A::story().swap_remove(0);
@@ -269,17 +291,21 @@ impl Conformance {
         let state = self.app.read::<A>(&cx, first.into()).await.unwrap().unwrap().state;
         let keyed = !state.keys().is_empty();
         let taken = self.app.execute::<A>(&cx, second.into(), Expected::New, creation.clone()).await;
-        assert_eq!(matches!(taken, Err(AppError::Taken { .. })), keyed, "{taken:?}");
+        let how = "what keys() of the first state answers is taken, and nothing else";
+        assert_eq!(matches!(taken, Err(AppError::Taken { .. })), keyed, "{}: {how}: {taken:?}", A::TYPE);
         self.app.execute::<A>(&cx, first.into(), Expected::Any, deletion.clone()).await.unwrap();
-        assert!(self.app.read::<A>(&cx, first.into()).await.unwrap().unwrap().state.is_deleted());
+        let deleted = self.app.read::<A>(&cx, first.into()).await.unwrap().unwrap().state;
+        assert!(deleted.is_deleted(), "{}: after deletion() of its story is_deleted() answers true", A::TYPE);
         if keyed {
             self.app.execute::<A>(&cx, second.into(), Expected::New, creation).await.unwrap();
             let back = self.app.execute::<A>(&cx, first.into(), Expected::Any, restoration.clone()).await;
-            assert!(matches!(back, Err(AppError::Taken { .. })), "{back:?}");
+            let is_taken = matches!(back, Err(AppError::Taken { .. }));
+            assert!(is_taken, "{}: restoring claims the keys again, which are taken meanwhile: {back:?}", A::TYPE);
             self.app.execute::<A>(&cx, second.into(), Expected::Any, deletion).await.unwrap();
         }
         self.app.execute::<A>(&cx, first.into(), Expected::Any, restoration).await.unwrap();
-        assert_eq!(self.app.read::<A>(&cx, first.into()).await.unwrap().unwrap().state, state);
+        let back = self.app.read::<A>(&cx, first.into()).await.unwrap().unwrap().state;
+        assert_eq!(back, state, "{}: what is restored is as it was", A::TYPE);
     }
 
     /// What has personal fields can be erased: its events read as erased and fold to the stored state, which holds nothing
@@ -294,16 +320,19 @@ impl Conformance {
         };
         let personal: Vec<_> = before.iter().map(personal).collect();
         let Some(erasure) = A::erasure() else {
-            assert!(!personal.contains(&true), "{}: what holds personal data can be erased", A::TYPE);
+            let how = "its events hold Personal<…>: add an event `erased`, a command for it, erasure() and is_erased()";
+            assert!(!personal.contains(&true), "{}: {how}", A::TYPE);
             return;
         };
         let state = self.app.read::<A>(&cx, id.into()).await.unwrap().unwrap().state;
         self.app.execute::<A>(&cx, id.into(), Expected::Any, erasure.clone()).await.unwrap();
         let erased = self.app.read::<A>(&cx, id.into()).await.unwrap().unwrap();
-        assert!(erased.state.is_erased() && erased.state.is_deleted() && !state.is_erased(), "{}", A::TYPE);
-        assert!(!is_personal(&marked(|| serde_json::to_value(&erased.state)).unwrap()));
+        let how = "after erasure() is_erased() and is_deleted() answer true, and before it is_erased() does not";
+        assert!(erased.state.is_erased() && erased.state.is_deleted() && !state.is_erased(), "{}: {how}", A::TYPE);
+        let left = is_personal(&marked(|| serde_json::to_value(&erased.state)).unwrap());
+        assert!(!left, "{}: the erased state still holds something personal; take it out in apply()", A::TYPE);
         let events = self.store.events(&cx, id).await.unwrap();
-        assert_eq!(refold::<A>(events.clone()).unwrap(), erased.state, "{}: the fold is not the state", A::TYPE);
+        assert_eq!(refold::<A>(events.clone()).unwrap(), erased.state, "{}: {NO_FOLD}", A::TYPE);
         for ((old, new), personal) in before.iter().zip(&events).zip(personal) {
             let erased = new.data.to_string().contains(r#"{"erased":true}"#);
             assert_eq!(erased, personal, "{}: what was personal reads as erased", old.event_type);
@@ -314,7 +343,8 @@ impl Conformance {
         if let Some(restoration) = A::restoration() {
             let refused = self.app.execute::<A>(&cx, id.into(), Expected::Any, restoration).await;
             let code = format!("{}.erased", A::TYPE);
-            assert_eq!(refused.map_err(|error| error.code()).map(|_| ()), Err(code));
+            let refused = refused.map_err(|error| error.code()).map(|_| ());
+            assert_eq!(refused, Err(code), "{}: nothing brings back what was erased", A::TYPE);
         }
         let creation = A::story().swap_remove(0);
         self.app.execute::<A>(&cx, System.next().into(), Expected::New, creation).await.expect("the keys are free");

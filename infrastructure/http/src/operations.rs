@@ -28,7 +28,7 @@ pub struct Operations {
 
 struct Metrics(Arc<dyn Fn() -> String + Send + Sync>);
 
-/// Binds the port and tells its address. As with [`crate::server`], it works once it is awaited.
+/// Binds the port and tells its address. As with [`crate::server()`], it works once it is awaited.
 ///
 /// # Errors
 /// [`ServerError::Bind`]

@@ -158,7 +158,7 @@ impl ResponseError for Problem {
         self.0.status
     }
 
-    /// An answer without a body, which carries the problem to [`render`].
+    /// An answer without a body, which carries the problem to [`render()`].
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut response = HttpResponse::new(self.0.status);
         response.extensions_mut().insert(self.clone());
