@@ -15,7 +15,7 @@ use fairlead_domain::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::contracts::{Promised, committed};
+use crate::contracts::{Promised, root};
 
 const NO_FOLD: &str = "the stored events fold to another state than the stored one: apply() and init() change the state, and \
                        decide() alone chooses events; does a type read back as something else than it was written?";
@@ -25,6 +25,7 @@ const OLD: &str = "old events decode forever; give what they lack #[serde(defaul
 pub struct Conformance {
     app: App,
     store: Arc<dyn EventStore>,
+    root: PathBuf,
 }
 
 fn caller(tenant: OrganizationId) -> Authorized<Everything> {
@@ -68,8 +69,13 @@ fn is_personal(marked: &Value) -> bool {
 impl Conformance {
     /// Uses fresh tenants of the store.
     pub fn new(store: Arc<dyn EventStore>) -> Self {
+        Self::below(root(), store)
+    }
+
+    /// The same, with fixtures and schemas below another folder than the project's.
+    pub fn below(root: PathBuf, store: Arc<dyn EventStore>) -> Self {
         let app = App::new(store.clone(), Arc::new(System), Arc::new(System));
-        Self { app, store }
+        Self { app, store, root }
     }
 
     /// Runs every clause for `A`.
@@ -136,7 +142,7 @@ impl Conformance {
     /// Each event of the story has a committed fixture of the version in which it is written today, every fixture
     /// decodes, and one of today's version is written again as it stands.
     async fn has_a_fixture_of_every_event<A: Story>(&self) {
-        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/fixtures")).join(A::TYPE);
+        let folder = self.root.join("domain/fixtures").join(A::TYPE);
         let cx = stranger();
         let id = self.lived::<A>(&cx).await;
         let mut seen = BTreeSet::new();
@@ -194,7 +200,7 @@ impl Conformance {
 
     /// Each event of the story has the shape that its committed schema promises, erased or not.
     async fn keeps_its_contract<A: Story>(&self) {
-        let promised = Promised::read(&committed().join("events")).expect("schemas of events");
+        let promised = Promised::read(&self.root.join("guides/contracts/events")).expect("schemas of events");
         let (cx, id) = (stranger(), System.next());
         for command in A::story() {
             self.app.execute::<A>(&cx, id.into(), Expected::Any, command).await.unwrap();

@@ -58,7 +58,7 @@ pub fn committed() -> PathBuf {
     root().join("guides/contracts")
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -95,7 +95,8 @@ fn contract<A: Aggregate>(variant: &Value) -> EventContract {
     schema.insert("$schema".into(), json!(DIALECT));
     schema.insert("$id".into(), json!(fairlead_application::envelope::data_schema(&event_type, version).to_string()));
     schema.insert("title".into(), json!(format!("{event_type}, version {version}")));
-    let data = variant["properties"]["data"].as_object().expect("data is an object");
+    let data = variant["properties"]["data"].as_object();
+    let data = data.unwrap_or_else(|| panic!("{event_type}: give its variant braces, so that it can have fields"));
     schema.extend(data.clone());
     schema.insert("description".into(), variant["description"].clone());
     // Readers are told what is promised, not what Rust reads when something is missing.
