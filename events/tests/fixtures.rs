@@ -4,42 +4,21 @@
 
 use std::{fmt::Debug, fs, path::Path};
 
-use fairlead_application::{
-    envelope::SequencedEvent,
-    ports::{Metadata, StoredEvent},
-};
+use fairlead_application::ports::Metadata;
 use fairlead_domain::{for_each_aggregate, kernel::Aggregate};
 use fairlead_events::{Event, Payload};
+use fairlead_testing::fixtures::published;
 use serde_json::Value;
 use uuid::Uuid;
-
-/// As it is published.
-fn published(fixture: &Value) -> SequencedEvent {
-    let metadata = Metadata {
-        actor: "policy:welcome".into(),
-        correlation_id: None,
-        causation_id: None,
-        hops: 0,
-        traceparent: None,
-    };
-    let event = StoredEvent {
-        id: Uuid::from_u128(3),
-        version: 3,
-        event_type: fixture["type"].as_str().unwrap().to_owned(),
-        schema_version: fixture["schema_version"].as_i64().unwrap().try_into().unwrap(),
-        data: fixture["data"].clone(),
-        metadata,
-        occurred_at: "2026-03-04T05:06:07.000008Z".parse().unwrap(),
-    };
-    SequencedEvent { position: 7, incarnation: 1, tenant: Uuid::from_u128(1), stream: Uuid::from_u128(2), event }
-}
 
 fn reads_its_fixtures<A: Aggregate + Payload<Data: Debug>>() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/fixtures").join(A::TYPE);
     let mut count = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let fixture: Value = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
-        let written = published(&fixture);
+        let actor = "policy:welcome".to_owned();
+        let metadata = Metadata { actor, correlation_id: None, causation_id: None, hops: 0, traceparent: None };
+        let written = published(&fixture, metadata);
         let event = Event::parse(&serde_json::to_vec(&written.cloud_event()).unwrap()).unwrap();
         assert_eq!((event.id, event.version, event.position), (written.event.id, 3, 7));
         assert_eq!((event.stream, event.occurred_at), (written.stream, written.event.occurred_at));

@@ -17,6 +17,7 @@ pub mod contract;
 pub mod contracts;
 pub mod database;
 pub mod engine;
+pub mod fixtures;
 pub mod provider;
 pub mod search;
 

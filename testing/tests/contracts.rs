@@ -4,11 +4,11 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use fairlead_application::{
-    envelope::SequencedEvent,
-    ports::{Metadata, StoredEvent},
+use fairlead_application::ports::Metadata;
+use fairlead_testing::{
+    contracts::{Promised, committed, derived},
+    fixtures::published,
 };
-use fairlead_testing::contracts::{Promised, committed, derived};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -117,20 +117,6 @@ fn new_events_are_dated_and_known_ones_keep_their_date() {
     assert!(fresh.contracts().all(|event| event.schema["x-since"] == "9.9.9"));
 }
 
-fn published(fixture: &Value, metadata: Metadata) -> Value {
-    let event = StoredEvent {
-        id: Uuid::from_u128(3),
-        version: 3,
-        event_type: fixture["type"].as_str().unwrap().to_owned(),
-        schema_version: fixture["schema_version"].as_i64().unwrap().try_into().unwrap(),
-        data: fixture["data"].clone(),
-        metadata,
-        occurred_at: "2026-03-04T05:06:07.000008Z".parse().unwrap(),
-    };
-    let (tenant, stream) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    SequencedEvent { position: 7, incarnation: 1, tenant, stream, event }.envelope()
-}
-
 /// Every event, in every version, as it is published, is one of the messages of the document.
 #[test]
 fn messages_are_as_the_asyncapi_document_says() {
@@ -152,7 +138,7 @@ fn messages_are_as_the_asyncapi_document_says() {
         let schema = json!({ "allOf": payload["allOf"], "components": document["components"] });
         let validator = jsonschema::draft202012::new(&schema).unwrap();
         for metadata in [bare.clone(), full.clone()] {
-            let mut message = published(&fixture, metadata);
+            let mut message = published(&fixture, metadata).envelope();
             let complaints: Vec<_> = validator.iter_errors(&message).map(|error| error.to_string()).collect();
             assert!(complaints.is_empty(), "{name}: {complaints:?}");
             let known = &document["components"]["schemas"]["envelope"]["properties"];

@@ -9,7 +9,15 @@ use uuid::Uuid;
 ///
 /// Settings come from the environment (FAIRLEAD_…) and from fairlead.toml; fairlead.example.toml explains each.
 #[derive(Parser)]
-#[command(name = "fairlead", version)]
+#[command(
+    name = "fairlead",
+    version,
+    after_long_help = "\
+Begin with `fairlead migrate up`, which makes the database, and `fairlead dev`, or `fairlead api` and `fairlead worker`.
+
+Exit codes: 0 when it did what was asked, 1 when it could not, which is said on standard error, 2 when the arguments are wrong.
+SIGTERM and Ctrl-C end it once what is under way is finished; a second time they end it at once."
+)]
 pub(crate) struct Cli {
     /// The file with settings; it must exist then. Otherwise fairlead.toml is read if it is there.
     #[arg(long, global = true, value_name = "FILE")]
@@ -21,17 +29,27 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Serve HTTP: commands and queries.
+    ///
+    /// Listens on http_address; the page /docs describes what it answers. Any number of processes may run. Needs
+    /// app_database_url, engine_database_url, amqp_url, secret_key and encryption_keys.
     Api,
     /// Sequence, relay to RabbitMQ and project.
+    ///
+    /// Orders what was committed, publishes it, keeps read models up, runs policies and sends mail. Any number of processes may
+    /// run: they share the work, and take over from one another. Needs the settings of `api`.
     Worker,
-    /// Both in one process, for development and small installations.
+    /// API and worker in one process, for development and small installations.
     Dev,
     /// Make the database, its roles and its tables.
+    ///
+    /// The only command that needs database_url, the login of an owner.
     Migrate {
         #[command(subcommand)]
         action: Migrate,
     },
     /// Look after the global order of events.
+    ///
+    /// For what follows a restore of the database: positions have a meaning in one life of it.
     Sequencer {
         #[command(subcommand)]
         action: Sequencer,
@@ -61,19 +79,30 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Events,
     },
-    /// Look after those who read the log: relay, read models.
+    /// Look after those who read the log: relay, read models, policies.
+    ///
+    /// They are named by what they are: relay, crm.contacts, crm.tag_new_contacts; `list` shows them all.
     Subscriptions {
         #[command(subcommand)]
         action: Subscriptions,
     },
-    /// Fold every stream from its events and compare: states, unique keys, the global order, read models. Prints what differs,
-    /// a line each, without values; the exit code is 1 then, and 0 otherwise.
+    /// Compare everything that is stored with what the events say.
+    ///
+    /// Folds every stream from its events, and compares states, unique keys, the global order and read models. Prints what
+    /// differs, a line each, without values; the exit code is 1 then, and 0 otherwise. Can run beside everything else.
     Verify {
         /// Only this organization's.
         #[arg(long, value_name = "UUID")]
         organization: Option<Uuid>,
     },
     /// Sign a token with the installation's key and print it.
+    ///
+    /// For operators and for trying things out: whoever may run it can grant anything. People sign in by the API, and programs
+    /// have keys.
+    #[command(after_long_help = "\
+Examples:
+  fairlead token --scope contacts:read
+  fairlead token --scope 'operator:*' --subject on-call --hours 8")]
     Token(Token),
     /// Print the OpenAPI document.
     #[command(hide = true)]
@@ -87,7 +116,9 @@ pub(crate) enum Command {
 pub(crate) enum Migrate {
     /// Make what is missing: the database, roles, logins, and all tables.
     Up,
-    /// Take the last migrations back. Their data is lost.
+    /// Take the last migrations back.
+    ///
+    /// What their tables and columns held is lost.
     Down {
         /// How many.
         #[arg(long, default_value_t = 1)]
@@ -99,8 +130,9 @@ pub(crate) enum Migrate {
 
 #[derive(Subcommand, Clone, Copy)]
 pub(crate) enum Sequencer {
-    /// Begin a new life after a restore from a dump or a logical copy: order what has no position yet, and raise the
-    /// incarnation. Commands wait meanwhile.
+    /// Begin a new life after a restore from a dump or a logical copy.
+    ///
+    /// Orders what has no position yet, and raises the incarnation. Commands wait meanwhile.
     Adopt,
     /// Tell how far the order has come, and whether the sequencer is at home in this database.
     Status,
@@ -108,8 +140,9 @@ pub(crate) enum Sequencer {
 
 #[derive(Subcommand, Clone, Copy)]
 pub(crate) enum Keys {
-    /// Give every organization a new key, and wrap the keys of its people with it; events are not touched, and commands go on.
-    /// Called again after a failure, it finishes what was begun.
+    /// Give every organization a new key, and wrap the keys of its people with it.
+    ///
+    /// Events are not touched, and commands go on. Called again after a failure, it finishes what was begun.
     Rotate {
         /// Wrap the keys of organizations, and those that sign tokens, with the first of encryption_keys instead, so that the
         /// others can be taken out.
@@ -124,24 +157,29 @@ pub(crate) enum Keys {
 pub(crate) enum SigningKeys {
     /// List the keys, and what each is for at present.
     List,
-    /// Make a new key. It is published at once and signs ten minutes later, when others have heard of it; what older ones have
-    /// signed stays valid. Workers do so by themselves.
+    /// Make a new key.
+    ///
+    /// It is published at once and signs ten minutes later, when others have heard of it; what older ones have signed stays
+    /// valid. Workers do so by themselves.
     Rotate {
         /// Let it sign at once. Those who verify tokens must ask for a key that they don't know.
         #[arg(long)]
         now: bool,
     },
-    /// Accept nothing any more that a key has signed: it became known to somebody. A new one takes its place at once.
+    /// Accept nothing any more that a key has signed.
+    ///
+    /// For one that became known to somebody. A new one takes its place at once; everybody has to refresh their session.
     Revoke {
-        /// The key.
+        /// The key, as `list` names it.
         id: String,
     },
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Erasures {
-    /// Erase again who was erased, and delete again which organizations were deleted, after the database was restored from an
-    /// older copy.
+    /// Erase again who was erased before the database was restored from an older copy.
+    ///
+    /// And delete again which organizations were deleted. Can be repeated.
     Reapply {
         /// The journal; by default the configured one.
         #[arg(long, value_name = "FILE")]
@@ -153,8 +191,9 @@ pub(crate) enum Erasures {
 pub(crate) enum Organizations {
     /// List all: how each stands, when it was closed, when everything in it was deleted, and what it is called.
     List,
-    /// Delete everything in a closed organization now, for good, without waiting until workers do so. Can be interrupted: workers
-    /// go on.
+    /// Delete everything in a closed organization now, for good.
+    ///
+    /// Workers would do so after closed_organization_days. Can be interrupted: workers go on.
     Purge {
         /// The organization.
         #[arg(value_name = "UUID")]
@@ -176,8 +215,12 @@ pub(crate) enum Events {
         #[arg(long)]
         no_follow: bool,
     },
-    /// Publish a range of events again, in order, to one queue. The messages have a header `replayed`. Says how far it has
-    /// come, also when it fails, so that it can go on from there.
+    /// Publish a range of events again, in order, to one queue.
+    ///
+    /// The messages have a header `replayed`. Says how far it has come, also when it fails, so that it can go on from there.
+    #[command(after_long_help = "\
+Example:
+  fairlead events replay --from 1 --to 100000 --type contact.created --queue shop.contacts")]
     Replay(Replay),
 }
 
@@ -206,7 +249,7 @@ pub(crate) enum Subscriptions {
     List,
     /// List the streams that were set aside, and why.
     Parked {
-        /// Only this subscription's.
+        /// Only this subscription's: crm.contacts.
         subscription: Option<String>,
     },
     /// List what policies wanted to do and were refused during the last 90 days.
@@ -215,18 +258,25 @@ pub(crate) enum Subscriptions {
         policy: Option<String>,
     },
     /// Make every worker let go of a subscription.
+    ///
+    /// For maintenance: what happens meanwhile waits in the log, and readiness does not blame it.
     Pause {
         /// Its name: crm.contacts.
         subscription: String,
     },
     /// Let workers take a paused subscription up again.
     Resume {
-        /// Its name.
+        /// Its name: crm.contacts.
         subscription: String,
     },
     /// Have parked streams tried again, from the first event that was not handled.
+    ///
+    /// After the cause was mended, which `parked` tells.
+    #[command(after_long_help = "\
+Example:
+  fairlead subscriptions replay crm.contacts")]
     Replay {
-        /// Its name.
+        /// Its name: crm.contacts.
         subscription: String,
         /// Only this stream of the organization.
         #[arg(long, value_name = "UUID", requires = "organization")]
@@ -235,10 +285,11 @@ pub(crate) enum Subscriptions {
         #[arg(long, value_name = "UUID", requires = "stream")]
         organization: Option<Uuid>,
     },
-    /// Build a read model anew beside the live one, put it in its place, and wait for that. Workers do it, and go on when
-    /// this command is interrupted.
+    /// Build a read model anew beside the live one, put it in its place, and wait for that.
+    ///
+    /// Workers do it, and go on when this command is interrupted.
     Rebuild {
-        /// Its name.
+        /// Its name: crm.contacts.
         subscription: String,
     },
 }
@@ -251,10 +302,36 @@ pub(crate) struct Token {
     /// Who acts. Not user:…, api_key:…, policy:… or consumer:…, which are others.
     #[arg(long, default_value = "owner")]
     pub(crate) subject: String,
-    /// What is granted, separated by blanks.
+    /// What is granted, separated by blanks: contacts:read, contacts:*, *:read.
     #[arg(long, default_value = "*:*")]
     pub(crate) scope: String,
     /// How long it is valid, in hours.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=87_600))]
     pub(crate) hours: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Cli;
+
+    fn is_explained(command: &Command, path: &str) {
+        let about = command.get_about().unwrap_or_else(|| panic!("{path}: say what it does")).to_string();
+        assert!(about.len() <= 120 && !about.contains('\n'), "{path}: one sentence first, then a paragraph: {about}");
+        for argument in command.get_arguments() {
+            let name = argument.get_id();
+            assert!(argument.get_help().is_some(), "{path} {name}: say what it is");
+        }
+        for child in command.get_subcommands() {
+            is_explained(child, &format!("{path} {}", child.get_name()));
+        }
+    }
+
+    #[test]
+    fn every_command_and_every_argument_is_explained() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        is_explained(&command, "fairlead");
+    }
 }
