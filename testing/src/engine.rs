@@ -95,7 +95,7 @@ impl Drop for Engine {
 
 /// A caller of a fresh tenant who may do everything there.
 pub fn caller() -> Authorized<Everything> {
-    let mut cx = crate::contract::caller();
+    let mut cx = crate::store_contract::caller();
     cx = Context::new(cx.tenant(), cx.actor().clone(), fairlead_application::access::Access::parse("*:*"));
     cx.authorize().expect("every permission")
 }

@@ -1,11 +1,34 @@
 //! Events of the past, from `domain/fixtures`.
 
+use std::fs;
+
 use fairlead_application::{
     envelope::SequencedEvent,
     ports::{Metadata, StoredEvent},
 };
 use serde_json::Value;
 use uuid::Uuid;
+
+use crate::contracts::root;
+
+/// Every fixture, by its file's name.
+///
+/// # Panics
+/// One can't be read.
+pub fn fixtures() -> Vec<(String, Value)> {
+    let aggregates =
+        fs::read_dir(root().join("domain/fixtures")).expect("fixtures").flatten().map(|entry| entry.path());
+    let files =
+        aggregates.filter(|path| path.is_dir()).flat_map(|folder| fs::read_dir(folder).expect("a folder").flatten());
+    let files =
+        files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files
+        .map(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            (name, serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON"))
+        })
+        .collect()
+}
 
 /// The event of a fixture as it is published: at position 7, as the third of stream 2 of tenant 1.
 ///

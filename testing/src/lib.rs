@@ -13,13 +13,14 @@ pub mod broker;
 pub mod browser;
 pub mod cluster;
 pub mod conformance;
-pub mod contract;
+
 pub mod contracts;
 pub mod database;
 pub mod engine;
 pub mod fixtures;
 pub mod provider;
 pub mod search;
+pub mod store_contract;
 
 /// An environment variable that `make test` sets.
 ///

@@ -2,30 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, process::Command};
 
 use fairlead_application::ports::Metadata;
 use fairlead_testing::{
     contracts::{Promised, committed, derived},
-    fixtures::published,
+    fixtures::{fixtures, published},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 fn promised() -> Promised {
     Promised::read(&committed().join("events")).unwrap()
-}
-
-fn fixtures() -> Vec<(String, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/fixtures");
-    let aggregates = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let files = aggregates.flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
-    files
-        .map(|path| {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            (name, serde_json::from_slice(&fs::read(path).unwrap()).unwrap())
-        })
-        .collect()
 }
 
 #[test]
@@ -69,21 +57,38 @@ fn what_was_released_is_kept() {
     let Some(release) = git(&["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]) else { return };
     let release = release.trim();
     let listed = git(&["ls-tree", "--name-only", release, "events/"]).unwrap_or_default();
+    assert!(!listed.is_empty(), "{release} holds no schemas of events: has their folder moved?");
     let mut released = Promised::default();
     for path in listed.lines() {
         let text = git(&["show", &format!("{release}:./{path}")]).unwrap();
         released.add(path.trim_start_matches("events/"), &text).unwrap();
     }
-    let mut today: Vec<_> = promised().contracts().cloned().collect();
-    // Older versions that are still promised stand for themselves.
-    let newest: BTreeSet<_> = derived().iter().map(|event| event.file_name()).collect();
-    for event in released.contracts().filter(|event| !newest.contains(&event.file_name())) {
-        let kept = today.iter().find(|other| other.file_name() == event.file_name());
-        assert!(kept.is_some(), "{} was released with {release}: restore it", event.file_name());
-        assert_eq!(kept.unwrap().schema, event.schema, "{} was released with {release}", event.file_name());
+    let promised = promised();
+    assert_eq!(promised.broken_since(&released), [""; 0], "released with {release}");
+    let new = promised.contracts().filter(|event| released.contracts().all(|old| old.file_name() != event.file_name()));
+    for event in new {
+        let dated = event.schema["x-since"].as_str().unwrap_or_default();
+        assert_ne!(format!("v{dated}"), release, "{} came after it: raise `version` in Cargo.toml", event.file_name());
     }
-    today.retain(|event| newest.contains(&event.file_name()));
-    released.keeping(today, "").unwrap_or_else(|refused| panic!("since {release}, {refused}"));
+}
+
+#[test]
+fn what_was_released_is_compared_version_by_version() {
+    let of = |schema: Value| {
+        let mut promised = Promised::default();
+        promised.add("contact.renamed.v1.json", &schema.to_string()).unwrap();
+        promised
+    };
+    let name = json!({ "name": { "type": "string" } });
+    let released = of(json!({ "type": "object", "properties": name, "required": ["name"] }));
+    let more = json!({ "name": { "type": "string", "description": "now told" }, "nick": { "type": "string" } });
+    let kept = of(json!({ "type": "object", "properties": more, "required": ["name"] }));
+    assert_eq!(kept.broken_since(&released), [""; 0]);
+    let broken = of(json!({ "type": "object", "properties": name, "required": [] }));
+    assert_eq!(broken.broken_since(&released).len(), 1);
+    assert!(
+        Promised::default().broken_since(&released)[0].contains("contact.renamed.v1.json was released: restore it")
+    );
 }
 
 /// The gate itself: a promise that the types don't keep is told, with what to do.
@@ -103,6 +108,12 @@ fn a_broken_promise_is_refused() {
             && told.contains("raise the event in `schema_version`"),
         "{told}"
     );
+    let mut moved = promised.clone();
+    let mut schema = promised.contracts().find(|event| event.event_type == "contact.renamed").unwrap().schema.clone();
+    schema["x-routing-key"] = json!("sales.contact.renamed");
+    moved.add("contact.renamed.v1.json", &schema.to_string()).unwrap();
+    let told = moved.keeping(derived(), "9.9.9").unwrap_err().to_string();
+    assert!(told.contains("data changed its x-routing-key"), "{told}");
     assert!(refused("contact.baptized.v1.json").contains("contact.baptized: there is no such event any more"));
     assert!(
         refused("contact.renamed.v2.json").contains("contact.renamed: version 2 was promised, and it is written as 1")
@@ -138,6 +149,7 @@ fn messages_are_as_the_asyncapi_document_says() {
         let schema = json!({ "allOf": payload["allOf"], "components": document["components"] });
         let validator = jsonschema::draft202012::new(&schema).unwrap();
         for metadata in [bare.clone(), full.clone()] {
+            let is_full = metadata.causation_id.is_some();
             let mut message = published(&fixture, metadata).envelope();
             let complaints: Vec<_> = validator.iter_errors(&message).map(|error| error.to_string()).collect();
             assert!(complaints.is_empty(), "{name}: {complaints:?}");
@@ -145,6 +157,11 @@ fn messages_are_as_the_asyncapi_document_says() {
             for attribute in message.as_object().unwrap().keys() {
                 assert!(known[attribute].is_object(), "asyncapi.rs does not tell of the attribute {attribute}");
             }
+            let told = known.as_object().unwrap().len();
+            assert!(
+                !is_full || message.as_object().unwrap().len() == told,
+                "asyncapi.rs tells of an attribute that is not there"
+            );
             message["schemaversion"] = json!(99);
             assert!(!validator.is_valid(&message), "{name}: a version that is not promised");
         }

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     /// run: they share the work, and take over from one another. Needs the settings of `api`.
     Worker,
     /// API and worker in one process, for development and small installations.
+    ///
+    /// What `api` and `worker` do, with the same settings.
     Dev,
     /// Make the database, its roles and its tables.
     ///
@@ -64,7 +66,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: SigningKeys,
     },
-    /// Look after erasures.
+    /// Repeat erasures after a restore.
     Erasures {
         #[command(subcommand)]
         action: Erasures,
@@ -181,7 +183,7 @@ pub(crate) enum Erasures {
     ///
     /// And delete again which organizations were deleted. Can be repeated.
     Reapply {
-        /// The journal; by default the configured one.
+        /// The journal; by default the one that erasure_journal names.
         #[arg(long, value_name = "FILE")]
         journal: Option<PathBuf>,
     },
@@ -261,12 +263,12 @@ pub(crate) enum Subscriptions {
     ///
     /// For maintenance: what happens meanwhile waits in the log, and readiness does not blame it.
     Pause {
-        /// Its name: crm.contacts.
+        /// Its name, as `list` shows it: crm.contacts.
         subscription: String,
     },
     /// Let workers take a paused subscription up again.
     Resume {
-        /// Its name: crm.contacts.
+        /// Its name, as `list` shows it: crm.contacts.
         subscription: String,
     },
     /// Have parked streams tried again, from the first event that was not handled.
@@ -276,7 +278,7 @@ pub(crate) enum Subscriptions {
 Example:
   fairlead subscriptions replay crm.contacts")]
     Replay {
-        /// Its name: crm.contacts.
+        /// Its name, as `list` shows it: crm.contacts.
         subscription: String,
         /// Only this stream of the organization.
         #[arg(long, value_name = "UUID", requires = "organization")]
@@ -287,16 +289,16 @@ Example:
     },
     /// Build a read model anew beside the live one, put it in its place, and wait for that.
     ///
-    /// Workers do it, and go on when this command is interrupted.
+    /// Workers do it, and go on when this command is interrupted. The relay and policies have none.
     Rebuild {
-        /// Its name: crm.contacts.
+        /// Its name, as `list` shows it: crm.contacts.
         subscription: String,
     },
 }
 
 #[derive(Args)]
 pub(crate) struct Token {
-    /// The organization; by default the configured one.
+    /// The organization; by default the one that organization_id names.
     #[arg(long, value_name = "UUID")]
     pub(crate) organization: Option<Uuid>,
     /// Who acts. Not user:…, api_key:…, policy:… or consumer:…, which are others.

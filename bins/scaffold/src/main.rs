@@ -1,6 +1,6 @@
 //! Writes a new aggregate: every file of it, and its lines in the files that list what there is. For `make aggregate`.
 //!
-//! The templates are those of an aggregate called `specimen`. Nothing is written unless all of it can be.
+//! The templates are those of an aggregate called `specimen`. Nothing is written unless all of it has its place.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells what it did")]
 

@@ -1,5 +1,80 @@
 //! How an aggregate is called, in every form that its files need.
 
+/// What can't name a module or a type of the templates: Rust's own words, and what the templates import.
+const TAKEN: &[&str] = &[
+    "abstract",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "struct",
+    "super",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield", // and what the templates import
+    "aggregate",
+    "belonging",
+    "column",
+    "description",
+    "domain_error",
+    "entity",
+    "error_kind",
+    "field",
+    "field_kind",
+    "invalid",
+    "label",
+    "listed",
+    "model",
+    "patch",
+    "recorded",
+    "relation",
+    "state_projection",
+    "story",
+    "unique_key",
+    "uuid",
+];
+
 /// The forms of a name.
 #[derive(Debug)]
 pub(crate) struct Names {
@@ -19,6 +94,11 @@ impl Names {
             if !is_word(word) {
                 return Err(format!("{what}={word}: must match [a-z][a-z0-9_]*, with a letter or digit after each _"));
             }
+        }
+        if TAKEN.contains(&name) || TAKEN.contains(&&*plural) {
+            return Err(format!(
+                "NAME={name}: is a word of Rust or of the templates; choose another, such as {context}_{name}"
+            ));
         }
         if plural == name {
             return Err(format!("PLURAL={plural}: must differ from NAME, or paths and events would have one name"));
@@ -89,7 +169,7 @@ mod tests {
     #[test]
     fn plurals_follow_the_rule_or_are_told() {
         for (name, plural) in
-            [("product", "products"), ("box", "boxes"), ("survey", "surveys"), ("category", "categories")]
+            [("product", "products"), ("tax", "taxes"), ("survey", "surveys"), ("category", "categories")]
         {
             assert_eq!(Names::new("crm", name, None).unwrap().plural, plural);
         }
@@ -102,6 +182,9 @@ mod tests {
         for name in ["", "Product", "1st", "a-b", "a__b", "a_", "_a", "a b", "../x"] {
             assert!(Names::new("crm", name, None).is_err(), "{name}");
             assert!(Names::new(name, "product", None).is_err(), "{name}");
+        }
+        for name in ["type", "box", "label"] {
+            assert!(Names::new("crm", name, None).is_err(), "{name}");
         }
     }
 }

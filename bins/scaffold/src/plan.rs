@@ -53,12 +53,14 @@ impl Plan {
         let mut plan = Self { root: root.to_owned(), files: BTreeMap::new() };
         let home = format!("domain/src/{}", names.context);
         if !root.join(&home).join("mod.rs").is_file() {
-            let begin = "begin it with a mod.rs in domain/src, application/src, infrastructure/postgres/src and \
-                         infrastructure/http/src, after the model of crm";
-            return Err(format!("{home}: there is no such context; {begin}"));
+            return Err(format!(
+                "{home}: there is no such context; DEV_GUIDE.md, \"A context\", says how one is begun"
+            ));
         }
         let lists = plan.text("migrations/src/lib.rs")?;
-        let number = lists.lines().filter(|line| line.starts_with("mod m2")).count() + 1;
+        let numbers =
+            lists.lines().filter_map(|line| line.strip_prefix("mod m")?.split('_').nth(1)?.parse::<u32>().ok());
+        let number = numbers.max().unwrap_or(0) + 1;
         let migration = format!("m{date}_{number:06}_{}", names.plural);
         let filled = |text: &str| names.fill(&text.replace("@migration", &migration));
         for (template, path) in FILES {

@@ -9,7 +9,7 @@ use fairlead_application::{
     list::{AllLists, Cursors},
 };
 use fairlead_domain::{
-    @context::{Specimen, SpecimenChange, SpecimenCommand, SpecimenProfile},
+    @context::{self, SpecimenChange, SpecimenCommand, SpecimenProfile},
     ids::SpecimenId,
     values::{Description, Label},
 };
@@ -98,9 +98,9 @@ struct SpecimenBody {
     deleted: bool,
 }
 
-impl From<Recorded<Specimen>> for SpecimenBody {
-    fn from(recorded: Recorded<Specimen>) -> Self {
-        let Specimen { profile, deleted } = recorded.state;
+impl From<Recorded<@context::Specimen>> for SpecimenBody {
+    fn from(recorded: Recorded<@context::Specimen>) -> Self {
+        let @context::Specimen { profile, deleted } = recorded.state;
         Self {
             id: recorded.id,
             version: recorded.version,
@@ -156,15 +156,15 @@ impl TryFrom<SpecimenPatch> for SpecimenChange {
 #[post("/specimens")]
 async fn create(app: Data<App>, cx: Auth<SpecimensWrite>, body: Valid<NewSpecimen>) -> Result<Created, Problem> {
     let command = SpecimenCommand::Create(body.into_inner().try_into()?);
-    app.execute::<Specimen>(&cx, app.fresh(), Expected::New, command).await?.try_into()
+    app.execute::<@context::Specimen>(&cx, app.fresh(), Expected::New, command).await?.try_into()
 }
 
 /// List @nouns.
 #[utoipa::path(
     tag = "specimens",
-    description = fields::<Specimen>(),
+    description = fields::<@context::Specimen>(),
     security(("bearer" = [Auth::<SpecimensRead>::SCOPE])),
-    params(ListParams, Order<Specimen>),
+    params(ListParams, Order<@context::Specimen>),
     responses((status = 200, description = "A page.", body = Page<SpecimenBody>))
 )]
 #[get("/specimens")]
@@ -195,7 +195,7 @@ async fn show(
     id: Id<SpecimenId>,
     params: Query<ShowDeleted>,
 ) -> Result<Record<SpecimenBody>, Problem> {
-    record(app.read::<Specimen>(&cx, *id).await?, &params.into_inner())
+    record(app.read::<@context::Specimen>(&cx, *id).await?, &params.into_inner())
 }
 
 /// Change @a @noun's attributes (JSON merge patch, RFC 7396).
@@ -218,7 +218,7 @@ async fn change(
     body: Valid<SpecimenPatch>,
 ) -> Result<Receipt, Problem> {
     let command = SpecimenCommand::Change(body.into_inner().try_into()?);
-    app.execute::<Specimen>(&cx, *id, expected.into(), command).await?.try_into()
+    app.execute::<@context::Specimen>(&cx, *id, expected.into(), command).await?.try_into()
 }
 
 /// Delete @a @noun; it can be restored.
@@ -235,7 +235,7 @@ async fn delete(
     id: Id<SpecimenId>,
     expected: IfMatch,
 ) -> Result<Receipt, Problem> {
-    app.execute::<Specimen>(&cx, *id, expected.into(), SpecimenCommand::Delete).await?.try_into()
+    app.execute::<@context::Specimen>(&cx, *id, expected.into(), SpecimenCommand::Delete).await?.try_into()
 }
 
 /// Bring back a deleted @noun.
@@ -252,7 +252,7 @@ async fn restore(
     id: Id<SpecimenId>,
     expected: IfMatch,
 ) -> Result<Receipt, Problem> {
-    app.execute::<Specimen>(&cx, *id, expected.into(), SpecimenCommand::Restore).await?.try_into()
+    app.execute::<@context::Specimen>(&cx, *id, expected.into(), SpecimenCommand::Restore).await?.try_into()
 }
 
 /// Read what happened to @a @noun, oldest first, whether it is deleted or not.
@@ -269,5 +269,5 @@ async fn events(
     id: Id<SpecimenId>,
     params: Query<RecordEventParams>,
 ) -> Result<EventPage, Problem> {
-    record_events::<Specimen>(&history, &cx, *id, params.into_inner()).await
+    record_events::<@context::Specimen>(&history, &cx, *id, params.into_inner()).await
 }

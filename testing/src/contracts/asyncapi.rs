@@ -1,5 +1,6 @@
 //! The `AsyncAPI` 3 document: where events are published, and how a message looks.
 
+use fairlead_application::envelope::{CONTENT_TYPE, SOURCE};
 use serde_json::{Map, Value, json};
 
 use super::{EventContract, Promised, without};
@@ -47,12 +48,12 @@ pub(super) fn document(promised: &Promised) -> Value {
                 such as `crm.contact.*`.",
             "license": { "name": "Apache-2.0" },
         },
-        "defaultContentType": "application/cloudevents+json",
+        "defaultContentType": CONTENT_TYPE,
         "channels": channels,
         "operations": operations,
         "components": {
             "messages": messages,
-            "messageTraits": { "event": { "contentType": "application/cloudevents+json", "headers": headers() } },
+            "messageTraits": { "event": { "contentType": CONTENT_TYPE, "headers": headers() } },
             "schemas": schemas,
         },
     })
@@ -140,7 +141,7 @@ pub(super) fn envelope() -> Value {
         "properties": {
             "specversion": { "const": "1.0" },
             "id": uuid("The event's identity, everywhere and forever."),
-            "source": { "const": "/fairlead" },
+            "source": { "const": SOURCE },
             "type": text("The event's name."),
             "subject": uuid("The stream: the id of the record to which it happened."),
             "time": { "type": "string", "format": "date-time", "description": "When it happened, UTC." },
@@ -151,7 +152,7 @@ pub(super) fn envelope() -> Value {
             "sequence": { "type": "string", "pattern": "^[1-9][0-9]*$", "description": "Its position in the log of all organizations." },
             "incarnation": number("The life of the database; positions can be compared only within one."),
             "schemaversion": number("The shape of `data`."),
-            "actor": text("Who did it: a user, a key, or the name of a policy."),
+            "actor": text("Who did it: `user:<id>`, `api_key:<id>`, `policy:<name>`, `consumer:<name>`, or what a token of a trusted issuer calls its holder."),
             "correlationid": uuid("Joins everything that one request from outside brought about."),
             "causationid": uuid("The event that brought this one about."),
             "traceparent": text("W3C trace context."),
@@ -178,6 +179,7 @@ fn headers() -> Value {
             "correlation": uuid("`correlationid` of the body."),
             "causation": uuid("`causationid` of the body."),
             "traceparent": { "type": "string", "description": "W3C trace context of the publishing." },
+            "replayed": { "type": "boolean", "description": "There, and true, when an operator had the event published again." },
         },
         "required": ["tenant", "stream", "version", "position"],
     })

@@ -26,13 +26,9 @@ pub(super) fn page(promised: &Promised) -> String {
         write!(page, "\n## {aggregate}\n\nRouting keys `{binding}`.\n\n").expect("a string grows");
         page.push_str("| event | when | since |\n| --- | --- | --- |\n");
         for event in &events {
-            let anchor = event.event_type.replace('.', "");
-            let line = format!(
-                "| [{}](#{anchor}) | {} | {} |\n",
-                event.event_type,
-                event.description(),
-                since(promised, event)
-            );
+            let (name, anchor) = (&event.event_type, event.event_type.replace('.', ""));
+            let (when, since) = (cell(event.description()), since(promised, event));
+            let line = format!("| [{name}](#{anchor}) | {when} | {since} |\n");
             page.push_str(&line);
         }
         events.iter().for_each(|event| section(&mut page, promised, event));
@@ -91,7 +87,7 @@ fn fields(schema: &Value) -> Vec<Field<'_>> {
             kind: kind(field),
             personal: is_personal(field),
             required: required(name),
-            description: description(field),
+            description: cell(&description(field)),
         })
         .collect()
 }
@@ -100,7 +96,12 @@ fn fields(schema: &Value) -> Vec<Field<'_>> {
 fn description(field: &Value) -> String {
     let own = field["description"].as_str();
     let first = || field["anyOf"].as_array().and_then(|forms| forms.first()).map(description);
-    own.map(str::to_owned).or_else(first).unwrap_or_default().replace('\n', " ").replace('|', "\\|")
+    own.map(str::to_owned).or_else(first).unwrap_or_default()
+}
+
+/// A text as it can stand in a table.
+fn cell(text: &str) -> String {
+    text.replace('\n', " ").replace('|', "\\|")
 }
 
 /// Whether something personal stands in it. That of another person names that person.

@@ -1,6 +1,6 @@
 //! Which changes of a schema break those who read.
 //!
-//! Within one version of an event a field may be added, and texts may change. Everything else breaks somebody: readers who
+//! Within one version of an event a field may be added, and texts may change. Its name (`$id`) and its routing key stay. Everything else breaks somebody: readers who
 //! were deployed before, or the promise about events that were stored before.
 
 use std::{collections::BTreeSet, fmt};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::without;
 
 /// What only explains.
-const ANNOTATIONS: &[&str] = &["$id", "$schema", "title", "description", "examples", "deprecated", super::SINCE];
+const ANNOTATIONS: &[&str] = &["$schema", "title", "description", "examples", "deprecated", super::SINCE];
 
 /// A change that breaks readers.
 #[derive(Debug, Clone, PartialEq, Eq)]

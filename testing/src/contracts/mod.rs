@@ -21,6 +21,8 @@ pub use promised::{Promised, Refused};
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// The keyword that tells in which version of Fairlead an event, or a version of it, came to be.
 const SINCE: &str = "x-since";
+/// The keyword that tells by which key an event is routed, which readers bind.
+const ROUTING_KEY: &str = "x-routing-key";
 
 /// What is promised of one version of one event.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +93,8 @@ where
 fn contract<A: Aggregate>(variant: &Value) -> EventContract {
     let event_type = variant["properties"]["type"]["const"].as_str().expect("the name stands in `type`").to_owned();
     let version = A::schema_version(&event_type);
+    let description = variant["description"].as_str();
+    let description = description.unwrap_or_else(|| panic!("{event_type}: say above its variant when it happens"));
     let mut schema = Map::new();
     schema.insert("$schema".into(), json!(DIALECT));
     schema.insert("$id".into(), json!(fairlead_application::envelope::data_schema(&event_type, version).to_string()));
@@ -98,11 +102,29 @@ fn contract<A: Aggregate>(variant: &Value) -> EventContract {
     let data = variant["properties"]["data"].as_object();
     let data = data.unwrap_or_else(|| panic!("{event_type}: give its variant braces, so that it can have fields"));
     schema.extend(data.clone());
-    schema.insert("description".into(), variant["description"].clone());
+    schema.insert("description".into(), json!(description));
+    schema.insert(ROUTING_KEY.into(), json!(routing_key(&event_type)));
     // Readers are told what is promised, not what Rust reads when something is missing.
     let mut schema = Value::Object(schema);
     without(&mut schema, &["default"]);
+    assert!(
+        !is_closed(&schema),
+        "{event_type}: #[serde(deny_unknown_fields)] forbids readers what may be added; take it out"
+    );
     EventContract { event_type, version, schema }
+}
+
+/// Whether fields that are not named are forbidden somewhere, but for the mark of what was erased.
+fn is_closed(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => {
+            let is_mark = members.get("properties").is_some_and(|fields| fields.get("erased").is_some());
+            let closed = members.get("additionalProperties") == Some(&Value::Bool(false));
+            (closed && !is_mark) || members.values().any(is_closed)
+        }
+        Value::Array(items) => items.iter().any(is_closed),
+        _ => false,
+    }
 }
 
 /// Takes these keywords out, wherever a schema stands.

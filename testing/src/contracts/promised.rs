@@ -30,7 +30,9 @@ impl fmt::Display for Refused {
              2. add an event of another name;\n  \
              3. make it a new version: raise the event in `schema_version`, lift older data in `upcast`, leave the old fixture \
              and the old schema where they are;\n\
-             then run `make docs`. DEV_GUIDE.md, \"A change of an event\", has an example.",
+             then run `make docs`. DEV_GUIDE.md, \"A change of an event\", has an example.\n\
+             What no release has yet may be changed: delete its files in domain/fixtures and guides/contracts/events, and have \
+             both written again.",
         )
     }
 }
@@ -44,6 +46,9 @@ impl Promised {
         let mut promised = Self::default();
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             promised
                 .add(&name, &fs::read_to_string(&path)?)
@@ -64,6 +69,13 @@ impl Promised {
         let contract = EventContract { event_type: event_type.to_owned(), version, schema };
         self.0.insert(file_name.to_owned(), contract);
         Ok(())
+    }
+
+    /// The same without what `keep` does not name.
+    #[must_use]
+    pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|name, _| keep(name));
+        self
     }
 
     /// Every version of every event, by name and version.
@@ -105,6 +117,19 @@ impl Promised {
             kept.0.insert(file_name, event);
         }
         if reasons.is_empty() { Ok(kept) } else { Err(Refused(reasons)) }
+    }
+
+    /// What `released` promised and this does not keep, a reason each. Versions that are written no longer are compared with what
+    /// is promised of them.
+    pub fn broken_since(&self, released: &Self) -> Vec<String> {
+        let told = |event: &EventContract| match self.0.get(&event.file_name()) {
+            None => vec![format!("{} was released: restore it", event.file_name())],
+            Some(kept) => {
+                let broken = breaks(&event.schema, &kept.schema);
+                broken.iter().map(|broken| format!("{}: {broken}", event.file_name())).collect()
+            }
+        };
+        released.contracts().flat_map(told).collect()
     }
 
     /// All files of the contract, by path below its folder, and their text.

@@ -21,7 +21,7 @@ fn mistakes(text: &str) -> (Vec<String>, usize) {
             let (before, after) = (&text[..at], &text[at + 1..]);
             let route = after.lines().next().unwrap();
             count += 1;
-            let documented = before.rfind("#[utoipa::path(").filter(|begin| !before[*begin..].contains("\nasync fn"));
+            let documented = before.rfind("#[utoipa::path(").filter(|begin| !before[*begin..].contains("async fn "));
             let Some(documented) = documented else {
                 mistakes.push(format!("{route} has no #[utoipa::path(…)]"));
                 continue;

@@ -16,7 +16,7 @@ async fn who_has_too_many_unpublished_events_is_answered_with_429_and_nobody_els
     let _api = installation.start_with("api", &[("FAIRLEAD_OPERATIONS_ADDRESS", &operations)]);
     installation.ready().await;
     let importer = installation.token("*:*");
-    let stranger = Uuid::from(fairlead_testing::contract::caller().tenant()).to_string();
+    let stranger = Uuid::from(fairlead_testing::store_contract::caller().tenant()).to_string();
     let other = installation.stdout(&["token", "--organization", &stranger]).trim().to_owned();
     let create = async |token: &str| -> Response {
         let request = installation.http.post(installation.url("/v1/contacts")).bearer_auth(token);

@@ -112,6 +112,6 @@ async fn verifying_fails_when_something_differs_and_shows_no_values() {
     assert_eq!(lines.count(), 3);
     assert!(err.contains("3 differences were found"), "{err}");
     assert!(!out.contains("Zebulon") && !out.contains("Quix"), "{out}");
-    let stranger = fairlead_testing::contract::caller().tenant();
+    let stranger = fairlead_testing::store_contract::caller().tenant();
     installation.stdout(&["verify", "--organization", &uuid::Uuid::from(stranger).to_string()]);
 }

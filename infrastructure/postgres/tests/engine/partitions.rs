@@ -2,9 +2,9 @@
 
 use fairlead_postgres::Maintenance;
 use fairlead_testing::{
-    contract,
     database::TestDatabase,
     engine::{Engine, eventually},
+    store_contract,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +31,7 @@ async fn a_neglected_table_is_put_in_order_again() {
                         execute format('drop table %s', v_name);
                       end loop; end $$";
     admin.batch_execute(drop_all).await.unwrap();
-    contract::answers_a_key_again(engine.store.clone()).await;
+    store_contract::answers_a_key_again(engine.store.clone()).await;
     assert_eq!((weeks().await, default().await), (0, 1), "an answer always finds a place");
 
     let work = || async {

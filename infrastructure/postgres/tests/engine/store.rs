@@ -18,11 +18,11 @@ async fn memory() -> ((), Arc<dyn EventStore>) {
 }
 
 mod contract_in_postgres {
-    fairlead_testing::contract_tests!(super::postgres());
+    fairlead_testing::store_contract_tests!(super::postgres());
 }
 
 mod contract_in_memory {
-    fairlead_testing::contract_tests!(super::memory());
+    fairlead_testing::store_contract_tests!(super::memory());
 }
 
 macro_rules! conform {

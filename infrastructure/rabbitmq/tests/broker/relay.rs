@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fairlead_rabbitmq::EXCHANGE;
+use fairlead_rabbitmq::{EXCHANGE, LOG_QUEUE, REPLAYED_HEADER};
 use fairlead_testing::broker::VirtualHost;
 use lapin::types::AMQPValue;
 use serde_json::Value;
@@ -50,6 +50,34 @@ async fn a_message_says_what_the_event_says() {
         assert_eq!(headers.contains_key("causation"), event.event.version > 1);
         assert!(headers.contains_key("correlation") && headers.contains_key("traceparent"));
     }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_as_the_asyncapi_document_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../guides/contracts/asyncapi.json");
+    let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let host = VirtualHost::create().await;
+    let log = MemoryLog::with(2, 1);
+    let relay = Running::start(&log, &host);
+    within("both are recorded", log.reached(2)).await;
+    let messages = all_published(&host, &log.events()).await;
+    let headers = &document["components"]["messageTraits"]["event"]["headers"];
+    let known: HashSet<_> = headers["properties"].as_object().unwrap().keys().cloned().collect();
+    let required: HashSet<String> = serde_json::from_value(headers["required"].clone()).unwrap();
+    let mut seen = HashSet::from([REPLAYED_HEADER.to_owned()]);
+    for (event, Published { delivery, .. }) in log.events().iter().zip(&messages) {
+        let own = delivery.properties.headers().as_ref().unwrap().inner().keys().map(ToString::to_string);
+        // The stream that is read here adds one of its own.
+        let own: HashSet<_> = own.filter(|name| name != "x-stream-offset").collect();
+        assert!(required.is_subset(&own), "{own:?}");
+        seen.extend(own);
+        let channel = &document["channels"][&event.event.event_type];
+        assert_eq!(channel["address"], delivery.routing_key.as_str());
+        assert_eq!(channel["bindings"]["amqp"]["exchange"]["name"], EXCHANGE);
+    }
+    assert_eq!(seen, known, "headers() of testing/src/contracts/asyncapi.rs tells of other headers than are sent");
+    assert_eq!(document["channels"]["log"]["address"], LOG_QUEUE);
     relay.stop().await;
 }
 

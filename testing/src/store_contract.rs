@@ -1,4 +1,4 @@
-//! What every event store must do. `contract_tests!` runs it against one.
+//! What every event store must do. `store_contract_tests!` runs it against one.
 
 mod beside;
 
@@ -21,9 +21,9 @@ pub use self::beside::{keeps_secrets_beside_streams, lists_living_streams};
 
 /// Makes a test of each clause, against the store that the async expression makes. Its first value is kept alive.
 #[macro_export]
-macro_rules! contract_tests {
+macro_rules! store_contract_tests {
     ($make:expr) => {
-        $crate::contract_tests!(@each $make;
+        $crate::store_contract_tests!(@each $make;
             stores_and_loads, keeps_history, refuses_a_stale_version, refuses_a_stream_that_exists,
             stores_all_streams_or_none, names_every_stream_in_the_way, names_every_claim_in_the_way, reserves_keys_in_a_tenant,
             tells_who_holds_a_key, releases_before_it_claims, answers_a_key_again, opens_what_is_personal,
@@ -35,7 +35,7 @@ macro_rules! contract_tests {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $clause() {
             let (_alive, store) = $make.await;
-            $crate::contract::$clause(store).await;
+            $crate::store_contract::$clause(store).await;
         }
     )+};
 }
