@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs};
 
 use fairlead_application::ports::Metadata;
 use fairlead_testing::{
-    contracts::{Promised, committed, derived},
+    contracts::{Promised, committed, derived, released},
     fixtures::{fixtures, published},
 };
 use serde_json::{Value, json};
@@ -49,20 +49,7 @@ fn every_fixture_has_its_schema_and_every_schema_a_fixture() {
 /// What was released is promised for good, whatever was committed since.
 #[test]
 fn what_was_released_is_kept() {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").current_dir(committed()).args(arguments).output().ok()?;
-        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
-    };
-    // An unpacked archive has no history, and a young one no release.
-    let Some(release) = git(&["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]) else { return };
-    let release = release.trim();
-    let listed = git(&["ls-tree", "--name-only", release, "events/"]).unwrap_or_default();
-    assert!(!listed.is_empty(), "{release} holds no schemas of events: has their folder moved?");
-    let mut released = Promised::default();
-    for path in listed.lines() {
-        let text = git(&["show", &format!("{release}:./{path}")]).unwrap();
-        released.add(path.trim_start_matches("events/"), &text).unwrap();
-    }
+    let Some((release, released)) = released() else { return };
     let promised = promised();
     assert_eq!(promised.broken_since(&released), [""; 0], "released with {release}");
     let new = promised.contracts().filter(|event| released.contracts().all(|old| old.file_name() != event.file_name()));

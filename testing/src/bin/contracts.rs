@@ -2,9 +2,9 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells what it did")]
 
-use std::{collections::BTreeSet, error::Error, fs, process::Command, process::ExitCode};
+use std::{error::Error, fs, process::ExitCode};
 
-use fairlead_testing::contracts::{Promised, committed, derived};
+use fairlead_testing::contracts::{Promised, committed, committed_schemas, derived};
 
 fn main() -> ExitCode {
     match write() {
@@ -16,19 +16,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// The schemas that the last commit holds; `None` where there is no history to ask.
-fn committed_files() -> Option<BTreeSet<String>> {
-    let arguments = ["ls-tree", "--name-only", "HEAD", "events/"];
-    let output = Command::new("git").current_dir(committed()).args(arguments).output().ok()?;
-    let listed = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
-    Some(listed.lines().filter_map(|path| path.strip_prefix("events/")).map(str::to_owned).collect())
-}
-
 fn write() -> Result<(), Box<dyn Error>> {
     let folder = committed();
     let mut promised = Promised::read(&folder.join("events"))?;
     // What was never committed is promised to nobody.
-    if let Some(known) = committed_files() {
+    if let Some(known) = committed_schemas() {
         for draft in promised.contracts().map(|event| event.file_name()).filter(|name| !known.contains(name)) {
             fs::remove_file(folder.join("events").join(draft))?;
         }

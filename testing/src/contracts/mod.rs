@@ -6,6 +6,7 @@
 mod asyncapi;
 mod catalogue;
 pub mod compatibility;
+mod history;
 mod promised;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use fairlead_domain::{for_each_aggregate, kernel::Aggregate};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
+pub use history::{committed_schemas, released};
 pub use promised::{Promised, Refused};
 
 /// The dialect in which schemas are written.
