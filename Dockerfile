@@ -6,7 +6,7 @@ COPY . .
 # The caches stay with the builder, so the program is copied out of them in the same step.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --release --locked --workspace && install -D target/release/fairlead /out/fairlead
+    cargo build --release --locked --package fairlead && install -D target/release/fairlead /out/fairlead
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install --no-install-recommends -y ca-certificates curl && rm -rf /var/lib/apt/lists/*
