@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use fairlead_domain::{
     ids::OrganizationId,
-    kernel::{Aggregate, MARK, MARK_SUBJECT, marked},
+    kernel::{Aggregate, MARK, MARK_SUBJECT, Unreadable, marked, read_event},
 };
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
 use crate::ports::{PersonalField, StoredEvent, StoredStream};
@@ -114,13 +114,11 @@ fn take_marks(value: &mut Value, pointer: &mut String, found: &mut Vec<PersonalF
 /// # Errors
 /// [`DecodeError`]
 pub fn decode_event<A: Aggregate>(event_type: &str, stored: i16, data: Value) -> Result<A::Event, DecodeError> {
-    let known = A::schema_version(event_type);
-    if stored > known {
-        return Err(DecodeError::Newer { what: event_type.to_owned(), stored, known });
-    }
-    let data = if stored < known { A::upcast(event_type, stored, data) } else { data };
-    serde_json::from_value(json!({ "type": event_type, "data": data }))
-        .map_err(|source| DecodeError::Shape { what: event_type.to_owned(), source })
+    let what = || event_type.to_owned();
+    read_event::<A>(event_type, stored, data).map_err(|unreadable| match unreadable {
+        Unreadable::Newer { known } => DecodeError::Newer { what: what(), stored, known },
+        Unreadable::Shape(source) => DecodeError::Shape { what: what(), source },
+    })
 }
 
 /// Folds a whole history.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use fairlead_domain::kernel::Aggregate;
+use fairlead_domain::kernel::{Aggregate, Unreadable, read_event};
 use serde::de::{DeserializeOwned, value::MapDeserializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What an event's data are read as: an aggregate's events (`Contact` reads as `ContactEvent`), or [`Json`].
 ///
@@ -69,13 +69,10 @@ impl<A: Aggregate> Payload for A {
         if !knows::<A::Event>(event_type) {
             return Err(Undecodable::Unknown { event_type: named() });
         }
-        let known = A::schema_version(event_type);
-        if published > known {
-            return Err(Undecodable::Newer { event_type: named(), published, known });
-        }
-        let data = if published < known { A::upcast(event_type, published, data) } else { data };
-        let event = serde_json::from_value(json!({ "type": event_type, "data": data }));
-        event.map_err(|_| Undecodable::Shape { event_type: named(), version: published })
+        read_event::<A>(event_type, published, data).map_err(|unreadable| match unreadable {
+            Unreadable::Newer { known } => Undecodable::Newer { event_type: named(), published, known },
+            Unreadable::Shape(_) => Undecodable::Shape { event_type: named(), version: published },
+        })
     }
 }
 

@@ -27,6 +27,7 @@ mod service;
 mod sessions;
 mod tickets;
 pub mod tokens;
+pub mod web;
 
 pub use access_log::{AccessAction, AccessLog, AccessNote, AccessNotes, NotePlace};
 pub use attempts::{Attempts, network};

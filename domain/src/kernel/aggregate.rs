@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Belonging, DomainError};
@@ -105,6 +105,33 @@ impl fmt::Debug for UniqueKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UniqueKey").field("scope", &self.scope).finish_non_exhaustive()
     }
+}
+
+/// Why an event can't be read by this program.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It was written by a newer program. Readers are deployed before writers.
+    #[error("written in a version after {known}")]
+    Newer {
+        /// The newest version known here.
+        known: i16,
+    },
+    /// Its data don't have the shape of their version.
+    #[error(transparent)]
+    Shape(serde_json::Error),
+}
+
+/// Reads an event that was written in this schema version, lifted to today's shape.
+///
+/// # Errors
+/// [`Unreadable`]
+pub fn read_event<A: Aggregate>(event_type: &str, written: i16, data: Value) -> Result<A::Event, Unreadable> {
+    let known = A::schema_version(event_type);
+    if written > known {
+        return Err(Unreadable::Newer { known });
+    }
+    let data = if written < known { A::upcast(event_type, written, data) } else { data };
+    serde_json::from_value(json!({ "type": event_type, "data": data })).map_err(Unreadable::Shape)
 }
 
 /// Folds events in order onto a state. `None` when the first event can't begin a stream, or when there is none.

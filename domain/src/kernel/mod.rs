@@ -8,7 +8,7 @@ mod personal;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use aggregate::{Aggregate, UniqueKey, fold};
+pub use aggregate::{Aggregate, UniqueKey, Unreadable, fold, read_event};
 pub use belonging::Belonging;
 pub use error::{DomainError, ErrorKind, Invalid};
 pub use patch::Patch;

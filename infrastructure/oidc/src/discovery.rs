@@ -7,6 +7,7 @@ use std::{
 };
 
 use fairlead_application::identity::oidc::OidcError;
+use fairlead_application::identity::web::is_safe;
 use openidconnect::{
     AdditionalProviderMetadata, AsyncHttpClient, ProviderMetadata,
     core::{
@@ -19,10 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, time::Instant};
 use tracing::{debug, warn};
 
-use crate::{
-    settings::{OidcProvider, is_safe},
-    web::Web,
-};
+use crate::{settings::OidcProvider, web::Web};
 
 /// How long what is known holds.
 const HOLDS: Duration = Duration::from_secs(3600);

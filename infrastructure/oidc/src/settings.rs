@@ -1,9 +1,9 @@
 //! By whom people may sign in, and what is believed of what they say.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr};
+use std::{collections::BTreeSet, fmt};
 
+use fairlead_application::identity::web::is_safe;
 use fairlead_domain::values::Provider;
-use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -109,16 +109,4 @@ impl OidcProvider {
 /// RFC 6749, section 3.3.
 fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-}
-
-/// Whether nobody on the way can answer in the provider's place.
-pub(crate) fn is_safe(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| match url.scheme() {
-        "https" => true,
-        "http" => url.host_str().is_some_and(|host| {
-            let address = host.trim_start_matches('[').trim_end_matches(']');
-            host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-        }),
-        _ => false,
-    })
 }

@@ -4,15 +4,11 @@ use std::{collections::BTreeSet, fs};
 
 use crate::{files, root, shown, sources};
 
-/// Tables of data, which may be long.
-const LONG: &[&str] = &[];
-
 #[test]
 fn a_file_is_one_idea() {
     for (path, text) in sources() {
         let (name, lines) = (shown(&path), text.lines().count());
-        let fits = lines <= 400 || LONG.contains(&name.as_str());
-        assert!(fits, "{name} has {lines} lines, 400 are allowed: split it by idea, or list a table of data in LONG");
+        assert!(lines <= 400, "{name} has {lines} lines, 400 are allowed: split it by idea");
     }
 }
 

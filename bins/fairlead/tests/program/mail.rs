@@ -1,6 +1,10 @@
 //! Letters, from the command that asks for one to the file in which it lies.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use fairlead_application::{
     App, Context, Expected,
@@ -21,9 +25,14 @@ use uuid::Uuid;
 use crate::process::{Installation, answered};
 
 /// The letters in a folder, those asked for first at the beginning.
-fn letters(folder: &str) -> Vec<String> {
+pub(crate) fn letters(folder: &str) -> Vec<String> {
     let files = fs::read_dir(folder).into_iter().flatten().map(|file| file.unwrap().path());
-    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "eml")).collect();
+    // One whose name begins with a dot is being written.
+    let whole = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.ends_with(".eml") && !name.starts_with('.')
+    };
+    let mut files: Vec<_> = files.filter(whole).collect();
     files.sort();
     files.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }

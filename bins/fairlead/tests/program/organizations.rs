@@ -122,14 +122,7 @@ async fn a_closed_organization_is_purged_by_hand_and_again_after_a_restore() {
     drop(worker);
 
     // Life goes on with the copy, in which both are there.
-    let ended_here = std::mem::replace(&mut installation.database, old);
-    let database = &installation.database;
-    let urls = [
-        ("FAIRLEAD_DATABASE_URL", database.admin_url()),
-        ("FAIRLEAD_APP_DATABASE_URL", database.app_url()),
-        ("FAIRLEAD_ENGINE_DATABASE_URL", database.engine_url()),
-    ];
-    installation.settings.extend(urls);
+    let ended_here = installation.continue_with(old);
     let admin = installation.database.admin().await;
     assert!(!search::in_tables(&admin, &TOLD).await.is_empty(), "the copy knows them");
     installation.stdout(&["sequencer", "adopt"]);

@@ -1,15 +1,14 @@
 //! People: how they come in by letters and passwords, and that every process hears at once of what they may no longer.
 
-use std::{
-    cell::RefCell,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{cell::RefCell, fs, path::Path};
 
 use fairlead_testing::engine::eventually;
 use serde_json::{Value, json};
 
-use crate::process::{Installation, answered, free_address};
+use crate::{
+    mail::letters,
+    process::{Installation, answered, free_address},
+};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -28,17 +27,11 @@ pub(crate) async fn send(
 
 /// The token of the link in the letter that came last.
 pub(crate) fn link(folder: &str, path: &str) -> Option<String> {
-    let files = fs::read_dir(folder).into_iter().flatten().map(|file| file.unwrap().path());
-    // What is still being written has a dot in front.
-    let is_letter = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy();
-        name.ends_with(".eml") && !name.starts_with('.')
-    };
-    let mut files: Vec<_> = files.filter(is_letter).collect();
-    files.sort();
-    let letters = files.iter().rev().map(|file| fs::read_to_string(file).unwrap());
     let start = format!("https://app.example.com/{path}?token=");
-    letters.into_iter().find_map(|letter| letter.lines().find_map(|line| line.strip_prefix(&start)).map(str::to_owned))
+    letters(folder)
+        .iter()
+        .rev()
+        .find_map(|letter| letter.lines().find_map(|line| line.strip_prefix(&start)).map(str::to_owned))
 }
 
 #[tokio::test]

@@ -53,14 +53,7 @@ async fn a_restored_copy_is_erased_again_from_the_journal() {
     drop(first);
 
     // Life goes on with the copy.
-    let erased_here = std::mem::replace(&mut installation.database, old);
-    let database = &installation.database;
-    let urls = [
-        ("FAIRLEAD_DATABASE_URL", database.admin_url()),
-        ("FAIRLEAD_APP_DATABASE_URL", database.app_url()),
-        ("FAIRLEAD_ENGINE_DATABASE_URL", database.engine_url()),
-    ];
-    installation.settings.extend(urls);
+    let erased_here = installation.continue_with(old);
     let admin = installation.database.admin().await;
     assert!(!search::in_tables(&admin, &TOLD).await.is_empty(), "the copy knows the person");
     installation.stdout(&["sequencer", "adopt"]);

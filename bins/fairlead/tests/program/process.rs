@@ -36,6 +36,16 @@ impl Drop for Installation {
 }
 
 impl Installation {
+    /// Life goes on with another database, a copy of the one there was; answers that one.
+    pub(crate) fn continue_with(&mut self, copy: TestDatabase) -> TestDatabase {
+        self.settings.extend([
+            ("FAIRLEAD_DATABASE_URL", copy.admin_url()),
+            ("FAIRLEAD_APP_DATABASE_URL", copy.app_url()),
+            ("FAIRLEAD_ENGINE_DATABASE_URL", copy.engine_url()),
+        ]);
+        std::mem::replace(&mut self.database, copy)
+    }
+
     /// Names a database that doesn't exist yet and lets the program make it.
     pub(crate) async fn new() -> Self {
         let broker = VirtualHost::create().await;

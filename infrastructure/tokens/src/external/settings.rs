@@ -1,10 +1,10 @@
 //! Whom the settings trust, and with what.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr};
+use std::{collections::BTreeMap, fmt};
 
+use fairlead_application::identity::web::is_safe;
 use fairlead_domain::values::Permission;
 use jsonwebtoken::Algorithm;
-use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -166,16 +166,4 @@ impl TrustedIssuer {
         }
         Ok(())
     }
-}
-
-/// Whether nobody on the way can answer in the issuer's place.
-fn is_safe(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| match url.scheme() {
-        "https" => true,
-        "http" => url.host_str().is_some_and(|host| {
-            let address = host.trim_start_matches('[').trim_end_matches(']');
-            host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-        }),
-        _ => false,
-    })
 }
