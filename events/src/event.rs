@@ -58,7 +58,7 @@ pub enum NoEvent {
     /// The position is none.
     #[error("sequence is not a number")]
     Sequence,
-    /// The name can't be stored as text by `PostgreSQL`.
+    /// The name holds U+0000, as none of Fairlead's does, and which not every database stores.
     #[error("type holds a NUL character")]
     Type,
 }
