@@ -16,6 +16,8 @@ async fn attributes_change_by_a_merge_patch() {
     assert_eq!((&shown.body["name"], &shown.body["description"]), (&json!("Second"), &Value::Null));
     let listed = service.get("/v1/specimens?sort=name").await;
     assert_eq!(listed.body["data"][0], shown.body);
+    let searched = service.get("/v1/specimens?q=second").await;
+    assert_eq!(searched.is_problem(422, "request.invalid").faults(), [("q", "query.not_searched")]);
 }
 
 #[tokio::test]

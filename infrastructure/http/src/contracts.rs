@@ -1,9 +1,11 @@
 //! The contract of events, as it is committed: for programs that subscribe.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpResponse, get,
     http::header::{CACHE_CONTROL, HeaderName},
-    web::Path,
+    web::{Bytes, Path},
 };
 use fairlead_domain::kernel::ErrorKind;
 use rust_embed::RustEmbed;
@@ -48,5 +50,10 @@ async fn schema(file: Path<String>) -> Result<HttpResponse, Problem> {
 fn served(path: &str, content_type: &'static str) -> Result<HttpResponse, Problem> {
     let file = Contracts::get(path)
         .ok_or_else(|| Problem::new(ErrorKind::NotFound, "schema.not_found", "there is no such schema"))?;
-    Ok(HttpResponse::Ok().content_type(content_type).insert_header(MAX_AGE).body(file.data.into_owned()))
+    // Part of the program, and not copied for each answer.
+    let body = match file.data {
+        Cow::Borrowed(text) => Bytes::from_static(text),
+        Cow::Owned(text) => Bytes::from(text),
+    };
+    Ok(HttpResponse::Ok().content_type(content_type).insert_header(MAX_AGE).body(body))
 }

@@ -102,8 +102,11 @@ impl<A: Listed> IntoParams for Order<A> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let fields = A::FIELDS.iter().filter(|field| field.sortable);
         let orders = fields.flat_map(|field| [field.name.to_owned(), format!("-{}", field.name)]);
-        let description = "The order: a field, descending with a leading `-`. `-created` if missing, or with `q` by \
-            relevance.";
+        let description = if A::SEARCHED {
+            "The order: a field, descending with a leading `-`. `-created` if missing, or with `q` by relevance."
+        } else {
+            "The order: a field, descending with a leading `-`. `-created` if missing."
+        };
         let schema = ObjectBuilder::new().enum_values(Some(orders.collect::<Vec<_>>()));
         vec![text("sort", ParameterIn::Query, description, schema)]
     }
