@@ -4,7 +4,7 @@
 
 use std::{error::Error, fs, process::ExitCode};
 
-use fairlead_testing::contracts::{Promised, committed, committed_schemas, derived};
+use fairlead_testing::contracts::{EventContract, Promised, committed, committed_schemas, derived};
 
 fn main() -> ExitCode {
     match write() {
@@ -18,20 +18,28 @@ fn main() -> ExitCode {
 
 fn write() -> Result<(), Box<dyn Error>> {
     let folder = committed();
-    let mut promised = Promised::read(&folder.join("events"))?;
-    // What was never committed is promised to nobody.
-    if let Some(known) = committed_schemas() {
-        for draft in promised.contracts().map(|event| event.file_name()).filter(|name| !known.contains(name)) {
-            fs::remove_file(folder.join("events").join(draft))?;
-        }
-        promised = promised.only(|name| known.contains(name));
-    }
-    let kept = promised.keeping(derived(), env!("CARGO_PKG_VERSION"))?;
-    for (name, text) in kept.files() {
-        let path = folder.join(&name);
-        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+    let (there, types) = (Promised::read(&folder.join("events"))?, derived());
+    // What was never committed is promised to nobody, unless the types say no more how it was.
+    let is_older = |event: &EventContract| {
+        types.iter().any(|today| today.event_type == event.event_type && today.version > event.version)
+    };
+    let promised = match committed_schemas() {
+        Some(known) => there.clone().only(|event| known.contains(&event.file_name()) || is_older(event)),
+        None => there.clone(),
+    };
+    let kept = promised.keeping(types.clone(), env!("CARGO_PKG_VERSION"))?;
+    let files = kept.files();
+    for (name, text) in &files {
+        let path = folder.join(name);
+        if fs::read_to_string(&path).ok().as_ref() != Some(text) {
             fs::write(&path, text)?;
             println!("guides/contracts/{name}");
+        }
+    }
+    // Drafts of what is no event any more. Last, so that nothing is lost when something is refused, or breaks.
+    for draft in there.contracts().map(|event| format!("events/{}", event.file_name())) {
+        if !files.contains_key(&draft) {
+            fs::remove_file(folder.join(draft))?;
         }
     }
     Ok(())

@@ -71,10 +71,10 @@ impl Promised {
         Ok(())
     }
 
-    /// The same without what `keep` does not name.
+    /// The same without what is not to be kept.
     #[must_use]
-    pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
-        self.0.retain(|name, _| keep(name));
+    pub fn only(mut self, keep: impl Fn(&EventContract) -> bool) -> Self {
+        self.0.retain(|_, event| keep(event));
         self
     }
 
