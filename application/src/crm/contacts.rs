@@ -18,14 +18,14 @@ permissions! {
 
 impl Listed for Contact {
     const FIELDS: &'static [Field] = &[
-        Field { name: "created", kind: FieldKind::Instant, sortable: true },
-        Field { name: "updated", kind: FieldKind::Instant, sortable: true },
-        Field { name: "name", kind: FieldKind::Text, sortable: true },
-        Field { name: "email", kind: FieldKind::Text, sortable: false },
-        Field { name: "phone", kind: FieldKind::Text, sortable: false },
-        Field { name: "tag", kind: FieldKind::Labels, sortable: false },
-        Field { name: "owner", kind: FieldKind::Id, sortable: false },
-        Field { name: "project", kind: FieldKind::Id, sortable: false },
+        Field::sorted("created", FieldKind::Instant),
+        Field::sorted("updated", FieldKind::Instant),
+        Field::sorted("name", FieldKind::Text),
+        Field::filtered("email", FieldKind::Text),
+        Field::filtered("phone", FieldKind::Text),
+        Field::filtered("tag", FieldKind::Labels),
+        Field::filtered("owner", FieldKind::Id),
+        Field::filtered("project", FieldKind::Id),
     ];
     const SEARCHED: bool = true;
 }

@@ -80,7 +80,7 @@ mod tests {
     }
 
     fn at(name: &str) -> Position {
-        Position { value: Literal::Text(name.into()), id: Uuid::from_u128(7) }
+        Position { value: Some(Literal::Text(name.into())), id: Uuid::from_u128(7) }
     }
 
     #[test]

@@ -1,29 +1,30 @@
 //! Lists: what can be asked of a read model, and how a page is continued.
 
 mod cursor;
+mod field;
 mod filter;
 mod search;
 
 use std::{
     any::{Any, TypeId},
+    borrow::Cow,
     collections::HashMap,
-    fmt,
     sync::Arc,
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use fairlead_domain::kernel::{Aggregate, Invalid};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use cursor::Cursors;
-pub use filter::{Condition, Filter, FilterError, Operator, instant};
+pub use field::{Field, FieldKind, Literal, instant};
+pub use filter::{Condition, Fields, Filter, FilterError, Operator, Place, Test};
 pub use search::{Search, Term, words};
 
 use crate::{
     AppError, Context, Recorded,
-    access::{Authorized, Extent, Reveals, begins},
+    access::{Authorized, Extent, Reveals},
 };
 
 /// An aggregate that can be listed.
@@ -38,7 +39,7 @@ pub trait Listed: Aggregate {
 }
 
 const fn belonging(fields: &'static [Field], belongs: bool) -> Option<[&'static Field; 2]> {
-    match (named(fields, "owner"), named(fields, "project")) {
+    match (Field::named(fields, "owner"), Field::named(fields, "project")) {
         (Some(owner), Some(project)) if belongs => Some([owner, project]),
         _ => {
             assert!(!belongs, "what belongs to somebody is listed with the fields owner and project");
@@ -47,94 +48,33 @@ const fn belonging(fields: &'static [Field], belongs: bool) -> Option<[&'static 
     }
 }
 
-const fn named(fields: &'static [Field], name: &str) -> Option<&'static Field> {
-    let mut n = 0;
-    while n < fields.len() {
-        if fields[n].name.len() == name.len() && begins(fields[n].name, name) {
-            return Some(&fields[n]);
-        }
-        n += 1;
-    }
-    None
-}
-
-/// Something a list can be filtered or sorted by.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Field {
-    /// As it is written in `filter` and `sort`.
-    pub name: &'static str,
-    /// What its values are.
-    pub kind: FieldKind,
-    /// Whether an index serves this order.
-    pub sortable: bool,
-}
-
-/// What a field's values are, and with them the operators it knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldKind {
-    /// Text, compared without regard to case: `=`, `!`, `~`.
-    Text,
-    /// A set of labels, of which one is meant: `=`, `!`.
-    Labels,
-    /// A UUID: `=`, `!`.
-    Id,
-    /// A point in time: `<`, `<=`, `>`, `>=`.
-    Instant,
-    /// How well a row meets a search. Only an order, and not one of an aggregate's own fields.
-    Relevance,
-}
-
-/// A value to compare with, or at which a page ended. `Debug` hides text, which may be a name or an address.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Literal {
-    /// Text in lower case.
-    Text(String),
-    /// An identifier.
-    Id(Uuid),
-    /// A point in time.
-    Instant(DateTime<Utc>),
-    /// How well a row meets a search.
-    Relevance(i32),
-}
-
-impl fmt::Debug for Literal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(_) => f.write_str("Text(…)"),
-            Self::Id(id) => f.debug_tuple("Id").field(id).finish(),
-            Self::Instant(time) => f.debug_tuple("Instant").field(time).finish(),
-            Self::Relevance(relevance) => f.debug_tuple("Relevance").field(relevance).finish(),
-        }
-    }
-}
-
-/// An order; ties are broken by id in the same direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// An order; ties are broken by id in the same direction. Rows without a value come last, whichever the direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sort {
     /// By what.
-    pub field: &'static Field,
+    pub field: Cow<'static, Field>,
     /// The greatest first.
     pub descending: bool,
 }
 
 /// The order of a search for which none is asked.
-static RELEVANCE: Field = Field { name: "relevance", kind: FieldKind::Relevance, sortable: true };
+static RELEVANCE: Field = Field::sorted("relevance", FieldKind::Relevance);
 
 impl Sort {
     /// What meets a search best comes first: 2 when every word is a word of the record's name, 1 when every word begins
     /// one, 0 when some are found elsewhere; among equals the newest.
-    pub const RELEVANCE: Self = Self { field: &RELEVANCE, descending: true };
+    pub const RELEVANCE: Self = Self { field: Cow::Borrowed(&RELEVANCE), descending: true };
 
     /// Reads `created` or `-created`.
     ///
     /// # Errors
     /// `sort.unknown_field`
-    pub fn parse(text: &str, fields: &'static [Field]) -> Result<Self, Invalid> {
+    pub fn parse<'f>(text: &str, fields: impl Into<Fields<'f>>) -> Result<Self, Invalid> {
+        let fields = fields.into();
         let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
-        let field = fields.iter().find(|field| field.sortable && field.name == name);
+        let field = fields.named(name).filter(|field| field.sortable);
         field.map(|field| Self { field, descending }).ok_or_else(|| {
-            let known: Vec<_> = fields.iter().filter(|field| field.sortable).map(|field| field.name).collect();
+            let known: Vec<_> = fields.iter().filter(|field| field.sortable).map(|field| field.name.as_ref()).collect();
             Invalid::new(
                 "sort.unknown_field",
                 format!("must be one of {}, descending with a leading -", known.join(", ")),
@@ -143,22 +83,22 @@ impl Sort {
     }
 
     /// How it is written.
-    pub fn to_text(self) -> String {
+    pub fn to_text(&self) -> String {
         format!("{}{}", if self.descending { "-" } else { "" }, self.field.name)
     }
 }
 
 /// The row after which the next page begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Position {
-    /// The row's value in the list's order.
-    pub value: Literal,
+    /// The row's value in the list's order; `None` when it has none.
+    pub value: Option<Literal>,
     /// The row.
     pub id: Uuid,
 }
 
 /// What a page is to hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ListQuery {
     /// Which rows.
     pub filter: Filter,

@@ -83,7 +83,7 @@ fn an_append_hides_states_events_and_keys() {
 fn a_filter_and_a_page_s_end_hide_what_is_looked_for() {
     let filter = Filter::parse("email:secret@example.com name:~secret", Contact::FIELDS).unwrap();
     shows_nothing_personal(&filter, "email");
-    shows_nothing_personal(&Position { value: Literal::Text("secret".into()), id: id(1) }, "Text");
+    shows_nothing_personal(&Position { value: Some(Literal::Text("secret".into())), id: id(1) }, "Text");
     shows_nothing_personal(&Literal::Id(id(1)), "00000001");
     shows_nothing_personal(&Literal::Instant(event().event.occurred_at), "2026");
 }

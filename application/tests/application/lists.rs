@@ -49,7 +49,7 @@ async fn a_page_is_asked_of_the_port_in_the_callers_tenant() {
     let lists = all.of::<Contact>().unwrap();
     assert!(AllLists::default().of::<Contact>().is_err(), "without a read model there is no list");
     let sort = Sort::parse("-created", Contact::FIELDS).unwrap();
-    let query = ListQuery { filter: Filter::default(), search: None, sort, limit: 10, after: None };
+    let query = ListQuery { filter: Filter::Everything, search: None, sort, limit: 10, after: None };
     let cx = Context::new(id(1), fairlead_application::Actor::new("user:ana"), Access::parse("contacts:read"));
     let page = lists.page(&cx.authorize::<ContactsRead>().unwrap(), &query).await.unwrap();
     assert_eq!(page, Page { rows: vec![row()], next: None });

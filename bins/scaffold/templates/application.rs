@@ -16,10 +16,10 @@ permissions! {
 
 impl Listed for Specimen {
     const FIELDS: &'static [Field] = &[
-        Field { name: "created", kind: FieldKind::Instant, sortable: true },
-        Field { name: "updated", kind: FieldKind::Instant, sortable: true },
-        Field { name: "name", kind: FieldKind::Text, sortable: true },
-        Field { name: "owner", kind: FieldKind::Id, sortable: false },
-        Field { name: "project", kind: FieldKind::Id, sortable: false },
+        Field::sorted("created", FieldKind::Instant),
+        Field::sorted("updated", FieldKind::Instant),
+        Field::sorted("name", FieldKind::Text),
+        Field::filtered("owner", FieldKind::Id),
+        Field::filtered("project", FieldKind::Id),
     ];
 }

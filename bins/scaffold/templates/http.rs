@@ -1,15 +1,13 @@
 //! `/v1/specimens`
 
-use actix_web::{HttpRequest, delete, get, patch, post, web::Data};
+use actix_web::{patch, post, web::Data};
 use fairlead_application::{
     App, Expected, Recorded,
     @context::{SpecimensRead, SpecimensWrite},
     envelope::rfc3339,
-    history::History,
-    list::{AllLists, Cursors},
 };
 use fairlead_domain::{
-    @context::{self, SpecimenChange, SpecimenCommand, SpecimenProfile},
+    @context::{Specimen, SpecimenChange, SpecimenCommand, SpecimenProfile},
     ids::SpecimenId,
     values::{Description, Label},
 };
@@ -19,18 +17,23 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::{
-    document::{closed::True, parameters::Order},
-    answer::{
-        Created, EventPage, ListParams, Page, Receipt, Record, RecordEventParams, ShowDeleted, fields, page, record,
-        record_events,
-    },
+    answer::{Created, Receipt},
+    document::closed::True,
     problem::{Check, Problem},
-    request::{Auth, Id, IfMatch, Member, Query, Valid},
+    request::{Auth, Id, IfMatch, Member, Valid},
+    resource::resource,
 };
 
 /// The routes of @nouns.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(create).service(list).service(show).service(change).service(delete).service(restore).service(events);
+    config.configure(resource::routes).service(create).service(change);
+}
+
+resource! {
+    aggregate: Specimen, id: SpecimenId, command: SpecimenCommand, body: SpecimenBody,
+    reads: SpecimensRead, writes: SpecimensWrite,
+    tag: "specimens", one: "@a @noun", many: "@nouns",
+    paths: "/specimens", "/specimens/search", "/specimens/{id}", "/specimens/{id}/restore", "/specimens/{id}/events",
 }
 
 /// @A @noun that is to be begun.
@@ -98,9 +101,9 @@ struct SpecimenBody {
     deleted: bool,
 }
 
-impl From<Recorded<@context::Specimen>> for SpecimenBody {
-    fn from(recorded: Recorded<@context::Specimen>) -> Self {
-        let @context::Specimen { profile, deleted } = recorded.state;
+impl From<Recorded<Specimen>> for SpecimenBody {
+    fn from(recorded: Recorded<Specimen>) -> Self {
+        let Specimen { profile, deleted } = recorded.state;
         Self {
             id: recorded.id,
             version: recorded.version,
@@ -156,46 +159,7 @@ impl TryFrom<SpecimenPatch> for SpecimenChange {
 #[post("/specimens")]
 async fn create(app: Data<App>, cx: Auth<SpecimensWrite>, body: Valid<NewSpecimen>) -> Result<Created, Problem> {
     let command = SpecimenCommand::Create(body.into_inner().try_into()?);
-    app.execute::<@context::Specimen>(&cx, app.fresh(), Expected::New, command).await?.try_into()
-}
-
-/// List @nouns.
-#[utoipa::path(
-    tag = "specimens",
-    description = fields::<@context::Specimen>(),
-    security(("bearer" = [Auth::<SpecimensRead>::SCOPE])),
-    params(ListParams, Order<@context::Specimen>),
-    responses((status = 200, description = "A page.", body = Page<SpecimenBody>))
-)]
-#[get("/specimens")]
-async fn list(
-    lists: Data<AllLists>,
-    cursors: Data<Cursors>,
-    cx: Auth<SpecimensRead>,
-    request: HttpRequest,
-    params: Query<ListParams>,
-) -> Result<Page<SpecimenBody>, Problem> {
-    page(&lists, &cursors, &cx, request.path(), params.into_inner()).await
-}
-
-/// Show @a @noun as it is now.
-#[utoipa::path(
-    tag = "specimens",
-    security(("bearer" = [Auth::<SpecimensRead>::SCOPE])),
-    params(ShowDeleted),
-    responses(
-        (status = 200, description = "The @noun.", body = SpecimenBody, headers(("ETag" = String, description = "The version."))),
-        (status = 304, description = "It has not changed since the version in `If-None-Match`."),
-    )
-)]
-#[get("/specimens/{id}")]
-async fn show(
-    app: Data<App>,
-    cx: Auth<SpecimensRead>,
-    id: Id<SpecimenId>,
-    params: Query<ShowDeleted>,
-) -> Result<Record<SpecimenBody>, Problem> {
-    record(app.read::<@context::Specimen>(&cx, *id).await?, &params.into_inner())
+    app.execute::<Specimen>(&cx, app.fresh(), Expected::New, command).await?.try_into()
 }
 
 /// Change @a @noun's attributes (JSON merge patch, RFC 7396).
@@ -218,56 +182,5 @@ async fn change(
     body: Valid<SpecimenPatch>,
 ) -> Result<Receipt, Problem> {
     let command = SpecimenCommand::Change(body.into_inner().try_into()?);
-    app.execute::<@context::Specimen>(&cx, *id, expected.into(), command).await?.try_into()
-}
-
-/// Delete @a @noun; it can be restored.
-#[utoipa::path(
-    tag = "specimens",
-    security(("bearer" = [Auth::<SpecimensWrite>::SCOPE])),
-    params(IfMatch),
-    responses((status = 200, description = "It is deleted.", body = Receipt))
-)]
-#[delete("/specimens/{id}")]
-async fn delete(
-    app: Data<App>,
-    cx: Auth<SpecimensWrite>,
-    id: Id<SpecimenId>,
-    expected: IfMatch,
-) -> Result<Receipt, Problem> {
-    app.execute::<@context::Specimen>(&cx, *id, expected.into(), SpecimenCommand::Delete).await?.try_into()
-}
-
-/// Bring back a deleted @noun.
-#[utoipa::path(
-    tag = "specimens",
-    security(("bearer" = [Auth::<SpecimensWrite>::SCOPE])),
-    params(IfMatch),
-    responses((status = 200, description = "It is back.", body = Receipt))
-)]
-#[post("/specimens/{id}/restore")]
-async fn restore(
-    app: Data<App>,
-    cx: Auth<SpecimensWrite>,
-    id: Id<SpecimenId>,
-    expected: IfMatch,
-) -> Result<Receipt, Problem> {
-    app.execute::<@context::Specimen>(&cx, *id, expected.into(), SpecimenCommand::Restore).await?.try_into()
-}
-
-/// Read what happened to @a @noun, oldest first, whether it is deleted or not.
-#[utoipa::path(
-    tag = "specimens",
-    security(("bearer" = [Auth::<SpecimensRead>::SCOPE])),
-    params(RecordEventParams),
-    responses((status = 200, description = "A page; `next_after` is a version.", body = EventPage))
-)]
-#[get("/specimens/{id}/events")]
-async fn events(
-    history: Data<History>,
-    cx: Auth<SpecimensRead>,
-    id: Id<SpecimenId>,
-    params: Query<RecordEventParams>,
-) -> Result<EventPage, Problem> {
-    record_events::<@context::Specimen>(&history, &cx, *id, params.into_inner()).await
+    app.execute::<Specimen>(&cx, *id, expected.into(), command).await?.try_into()
 }

@@ -55,7 +55,7 @@ impl StateProjection for SpecimenList {
     }
 
     fn column(field: &Field) -> Column {
-        match field.name {
+        match &*field.name {
             "updated" => Column::UpdatedAt,
             "name" => Column::Name,
             "owner" => Column::OwnerId,

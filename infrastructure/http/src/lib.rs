@@ -17,6 +17,7 @@ mod operations;
 mod operator;
 mod problem;
 mod request;
+mod resource;
 mod server;
 mod well_known;
 

@@ -11,6 +11,7 @@ mod erasure_journal;
 mod event_log;
 mod event_store;
 mod export;
+mod filter;
 mod health;
 mod history;
 mod identity;

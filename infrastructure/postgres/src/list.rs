@@ -3,18 +3,18 @@
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use fairlead_application::{
     AppError, Context, Recorded,
     access::Extent,
-    list::{AllLists, Condition, Field, FieldKind, ListPort, ListQuery, Listed, Literal, Operator, Page, Position},
+    list::{AllLists, Field, FieldKind, ListPort, ListQuery, Listed, Literal, Page, Position},
     recorded::decode_state,
 };
 use sea_orm::{
-    Condition as Conditions, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IdenStatic, IntoSimpleExpr, Order,
-    QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
+    ColumnTrait, Condition as Conditions, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IdenStatic, IntoSimpleExpr,
+    Order, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
     sea_query::{
-        CaseStatement, Expr, Func,
+        CaseStatement, Expr,
         extension::postgres::{PgBinOper, PgFunc},
     },
 };
@@ -25,6 +25,7 @@ use crate::{
     Databases, StateProjection,
     coverage::wait_for,
     crm,
+    filter::{compiled, literal},
     history::ids,
     identity,
     lookup::{Found, Lookup},
@@ -146,8 +147,8 @@ async fn by_degrees<P: StateProjection>(
     let reached = query.after.as_ref().map(|position| &position.value);
     for degree in RELEVANCES {
         let after = match reached {
-            Some(Literal::Relevance(reached)) if degree > *reached => continue,
-            Some(Literal::Relevance(reached)) if degree == *reached => query.after.as_ref(),
+            Some(Some(Literal::Relevance(reached))) if degree > *reached => continue,
+            Some(Some(Literal::Relevance(reached))) if degree == *reached => query.after.as_ref(),
             _ => None,
         };
         let words = queries.of_relevance(degree);
@@ -173,6 +174,7 @@ fn matched(words: String) -> Expr {
 }
 
 /// What one statement brings.
+#[derive(Clone)]
 struct PageOf<'a> {
     /// Which rows the caller reaches.
     within: Extent<'a>,
@@ -186,16 +188,57 @@ struct PageOf<'a> {
     limit: usize,
 }
 
+/// In which order rows come.
+enum By {
+    /// All are alike, so by their ids.
+    Id,
+    /// By a value that every row has.
+    Value(Expr),
+    /// Rows that have a value, by it.
+    Present(Expr),
+    /// Rows that have none, by their ids.
+    Absent(Expr),
+}
+
 impl PageOf<'_> {
+    /// Rows without a value come last. They are read on their own, since no index holds both kinds in this order.
     async fn rows<P: StateProjection>(
         self,
         transaction: &TenantTransaction,
         cx: &Context,
         query: &ListQuery,
     ) -> Result<Vec<QueryResult>, DbErr> {
-        let column = || P::column(query.sort.field).into_simple_expr();
-        let by_relevance = query.sort.field.kind == FieldKind::Relevance;
-        let sort = self.relevance.filter(|_| by_relevance).unwrap_or_else(column);
+        let field = &query.sort.field;
+        let by_relevance = field.kind == FieldKind::Relevance;
+        if let Some(relevance) = self.relevance.clone().filter(|_| by_relevance) {
+            let by = if matches!(relevance, Expr::Value(_)) { By::Id } else { By::Value(relevance.clone()) };
+            return self.selected::<P>(transaction, cx, query, relevance, by).await;
+        }
+        let (column, value) = (P::column(field), P::column(field).into_simple_expr());
+        if !column.def().is_null() {
+            return self.selected::<P>(transaction, cx, query, value.clone(), By::Value(value)).await;
+        }
+        let mut rows = Vec::new();
+        if self.after.is_none_or(|position| position.value.is_some()) {
+            let present = self.clone().selected::<P>(transaction, cx, query, value.clone(), By::Present(value.clone()));
+            rows = present.await?;
+        }
+        if rows.len() < self.limit {
+            let after = self.after.filter(|position| position.value.is_none());
+            let rest = PageOf { after, limit: self.limit - rows.len(), ..self };
+            rows.extend(rest.selected::<P>(transaction, cx, query, value.clone(), By::Absent(value)).await?);
+        }
+        Ok(rows)
+    }
+
+    async fn selected<P: StateProjection>(
+        self,
+        transaction: &TenantTransaction,
+        cx: &Context,
+        query: &ListQuery,
+        shown: Expr,
+        by: By,
+    ) -> Result<Vec<QueryResult>, DbErr> {
         let order = if query.sort.descending { Order::Desc } else { Order::Asc };
         let mut select = P::Entity::find().select_only();
         for name in ["id", "version", "created_at", "updated_at"] {
@@ -203,7 +246,7 @@ impl PageOf<'_> {
         }
         select = select
             .column_as(Expr::col("state").cast_as("text"), "state")
-            .column_as(sort.clone(), "sort_value")
+            .column_as(shown, "sort_value")
             // Policies filter by tenant anyway; said here, the planner can begin every index with it.
             .filter(Expr::col("tenant_id").eq(Uuid::from(cx.tenant())));
         match self.found {
@@ -211,24 +254,34 @@ impl PageOf<'_> {
             Found::These(ids) => select = select.filter(Expr::col("id").eq(PgFunc::any(Expr::val(ids)))),
             Found::Many => {}
         }
-        for condition in &query.filter.0 {
-            select = select.filter(compiled::<P>(condition));
+        if let Some(filter) = compiled::<P>(&query.filter) {
+            select = select.filter(filter);
         }
         select = select.filter(reached::<P>(self.within));
         if let Some(words) = self.words {
             select = select.filter(matched(words));
         }
-        // Rows of one degree are in the order of their ids, which an index serves.
-        let constant = matches!(sort, Expr::Value(_));
+        let (ordered, kind) = match by {
+            By::Id => (None, None),
+            By::Value(value) => (Some(value), None),
+            By::Present(value) => (Some(value.clone()), Some(value.is_not_null())),
+            By::Absent(value) => (None, Some(value.is_null())),
+        };
+        if let Some(kind) = kind {
+            select = select.filter(kind);
+        }
         if let Some(Position { value, id }) = self.after {
-            let (row, after) = match constant {
-                true => (Expr::col("id"), Expr::val(*id)),
-                false => (Expr::tuple([sort.clone(), Expr::col("id")]), Expr::tuple([literal(value), Expr::val(*id)])),
+            let (row, after) = match (&ordered, value) {
+                (Some(ordered), Some(value)) => {
+                    let row = [ordered.clone(), Expr::col("id")];
+                    (Expr::tuple(row), Expr::tuple([literal(value), Expr::val(*id)]))
+                }
+                _ => (Expr::col("id"), Expr::val(*id)),
             };
             select = select.filter(if query.sort.descending { row.lt(after) } else { row.gt(after) });
         }
-        if !constant {
-            select = select.order_by(sort, order.clone());
+        if let Some(ordered) = ordered {
+            select = select.order_by(ordered, order.clone());
         }
         let limit = u64::try_from(self.limit).unwrap_or(u64::MAX);
         let statement = select.order_by(Expr::col("id"), order).limit(limit).into_query();
@@ -251,34 +304,12 @@ fn reached<P: StateProjection>(within: Extent<'_>) -> Conditions {
     all.add_option(owner.map(|owner| of_owner.into_simple_expr().eq(Uuid::from(owner)))).add_option(projects.map(among))
 }
 
-/// A term as an expression. Its operator is one that the field's kind knows.
-fn compiled<P: StateProjection>(Condition { field, operator, value }: &Condition) -> Expr {
-    let column = P::column(field).into_simple_expr();
-    let value = literal(value);
-    match (field.kind, operator) {
-        (FieldKind::Labels, Operator::NotEqual) => value.eq(PgFunc::any(column)).not(),
-        (FieldKind::Labels, _) => value.eq(PgFunc::any(column)),
-        (_, Operator::Equal) => column.eq(value),
-        (_, Operator::NotEqual) => column.clone().ne(value).or(column.is_null()),
-        (_, Operator::Less) => column.lt(value),
-        (_, Operator::LessOrEqual) => column.lte(value),
-        (_, Operator::Greater) => column.gt(value),
-        (_, Operator::GreaterOrEqual) => column.gte(value),
-        (_, Operator::Contains) => Expr::from(Func::cust("strpos").arg(column).arg(value)).gt(0),
-    }
-}
-
-fn literal(value: &Literal) -> Expr {
-    match value {
-        Literal::Text(text) => Expr::val(text.as_str()),
-        Literal::Id(id) => Expr::val(*id),
-        Literal::Instant(time) => Expr::val(*time),
-        Literal::Relevance(relevance) => Expr::val(*relevance),
-    }
-}
-
 /// Reads a row and its value in the list's order.
-fn read_row(cx: &Context, kind: FieldKind, row: &QueryResult) -> Result<(Recorded<Box<RawValue>>, Literal), DbErr> {
+fn read_row(
+    cx: &Context,
+    kind: FieldKind,
+    row: &QueryResult,
+) -> Result<(Recorded<Box<RawValue>>, Option<Literal>), DbErr> {
     let state = RawValue::from_string(row.try_get("", "state")?).map_err(|error| DbErr::Json(error.to_string()))?;
     let recorded = Recorded {
         tenant: cx.tenant(),
@@ -288,11 +319,18 @@ fn read_row(cx: &Context, kind: FieldKind, row: &QueryResult) -> Result<(Recorde
         created_at: row.try_get("", "created_at")?,
         updated_at: row.try_get("", "updated_at")?,
     };
+    let at = "sort_value";
     let value = match kind {
-        FieldKind::Instant => Literal::Instant(row.try_get::<DateTime<Utc>>("", "sort_value")?),
-        FieldKind::Id => Literal::Id(row.try_get("", "sort_value")?),
-        FieldKind::Relevance => Literal::Relevance(row.try_get("", "sort_value")?),
-        FieldKind::Text | FieldKind::Labels => Literal::Text(row.try_get("", "sort_value")?),
+        FieldKind::Instant => row.try_get::<Option<DateTime<Utc>>>("", at)?.map(Literal::Instant),
+        FieldKind::Day => row.try_get::<Option<NaiveDate>>("", at)?.map(Literal::Day),
+        FieldKind::Id => row.try_get::<Option<Uuid>>("", at)?.map(Literal::Id),
+        FieldKind::Flag => row.try_get::<Option<bool>>("", at)?.map(Literal::Flag),
+        FieldKind::Integer => row.try_get::<Option<i64>>("", at)?.map(Literal::Integer),
+        FieldKind::Number => row.try_get::<Option<f64>>("", at)?.map(Literal::Number),
+        FieldKind::Relevance => row.try_get::<Option<i32>>("", at)?.map(Literal::Relevance),
+        FieldKind::Text | FieldKind::Term | FieldKind::Choice(_) | FieldKind::Labels | FieldKind::Ids => {
+            row.try_get::<Option<String>>("", at)?.map(Literal::Text)
+        }
     };
     Ok((recorded, value))
 }

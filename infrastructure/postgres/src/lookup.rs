@@ -1,6 +1,6 @@
 //! Which rows meet what row-level security keeps from its index: words, labels, parts of texts.
 
-use fairlead_application::list::{Condition, FieldKind, Filter, Listed, Literal, Operator};
+use fairlead_application::list::{Condition, FieldKind, Filter, Listed, Literal, Operator, Test};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value, sea_query::ArrayType};
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ const MOST: i32 = 2_000;
 const TRIGRAM: usize = 3;
 
 /// What a lookup found.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Found {
     /// No other row can be meant.
     These(Vec<Uuid>),
@@ -34,11 +34,12 @@ impl Lookup {
         let mut sql = format!("select {function}(p_words => $1::tsquery, p_most => $2");
         let (mut arguments, mut useful) = (Vec::new(), false);
         for field in P::Aggregate::FIELDS {
-            let conditions = filter.0.iter().filter(|condition| condition.field == field);
+            let conditions = filter.demanded().filter(|condition| *condition.field == *field);
             let argument = match field.kind {
                 FieldKind::Text => Value::from(longest_part(conditions)),
                 FieldKind::Labels => labels(conditions),
-                FieldKind::Id | FieldKind::Instant | FieldKind::Relevance => continue,
+                FieldKind::Ids => members(conditions),
+                _ => continue,
             };
             useful |= argument != argument.as_null();
             arguments.push(argument);
@@ -62,8 +63,9 @@ impl Lookup {
 
 /// The part of a text that is known best by its trigrams.
 fn longest_part<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Option<String> {
-    let parts = conditions.filter_map(|condition| match (condition.operator, &condition.value) {
-        (Operator::Contains, Literal::Text(text)) if has_trigram(text) => Some(text),
+    use Operator::{Contains, EndsWith, StartsWith};
+    let parts = conditions.filter_map(|condition| match &condition.test {
+        Test::Compare(Contains | StartsWith | EndsWith, Literal::Text(text)) if has_trigram(text) => Some(text),
         _ => None,
     });
     parts.max_by_key(|text| text.len()).cloned()
@@ -75,12 +77,33 @@ fn has_trigram(text: &str) -> bool {
 
 /// The labels that must all be there.
 fn labels<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Value {
-    let labels = conditions.filter_map(|condition| match (condition.operator, &condition.value) {
-        (Operator::Equal, Literal::Text(label)) => Some(Value::from(label.clone())),
+    let labels = equal(conditions).filter_map(|value| match value {
+        Literal::Text(label) => Some(label.clone()),
         _ => None,
     });
-    let labels: Vec<_> = labels.collect();
-    Value::Array(ArrayType::String, (!labels.is_empty()).then(|| Box::new(labels)))
+    some_array(ArrayType::String, labels)
+}
+
+/// The ids that must all be there.
+fn members<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Value {
+    let ids = equal(conditions).filter_map(|value| match value {
+        Literal::Id(id) => Some(*id),
+        _ => None,
+    });
+    some_array(ArrayType::Uuid, ids)
+}
+
+fn equal<'a>(conditions: impl Iterator<Item = &'a Condition>) -> impl Iterator<Item = &'a Literal> {
+    conditions.filter_map(|condition| match &condition.test {
+        Test::Compare(Operator::Equal, value) => Some(value),
+        _ => None,
+    })
+}
+
+/// An array, or null instead of an empty one.
+fn some_array<T: Into<Value>>(of: ArrayType, values: impl Iterator<Item = T>) -> Value {
+    let values: Vec<_> = values.map(Into::into).collect();
+    Value::Array(of, (!values.is_empty()).then(|| Box::new(values)))
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! Lists, page by page.
 
+use std::borrow::Cow;
+
 use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody};
 use fairlead_application::{
     Recorded,
     access::{Authorized, Reveals},
-    list::{AllLists, Cursors, Filter, ListQuery, Listed, Search, Sort},
+    list::{AllLists, Cursors, Filter, FilterError, ListQuery, Listed, Place, Search as Words, Sort},
 };
 use fairlead_domain::kernel::Invalid;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::problem::{Check, Problem};
@@ -36,10 +39,104 @@ pub(crate) struct ListParams {
     /// Words that must all be found, as beginnings of words in any of a record's texts; where the list can be searched.
     #[param(max_length = 200, example = "ana lim")]
     q: Option<String>,
-    /// Terms that all must hold, separated by blanks: a field, a colon, an operator and a value, as in
-    /// `tag:vip name:~ana created:>=2026-01-01`.
-    #[param(max_length = 4096, example = "tag:vip name:~ana created:>=2026-01-01")]
+    /// Which records: `tag:vip (owner:null or created:>=2026-01-01) not name:~test`. Conditions are a field, a colon, an
+    /// operator and a value; all of them must hold.
+    #[param(max_length = 4096, example = "tag:vip created:>=2026-01-01")]
     filter: Option<String>,
+}
+
+/// Which rows, in which order, how many.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "filter": { "any": [
+        { "field": "created", "op": ">=", "value": "2026-01-01" },
+        { "not": { "field": "updated", "op": "between", "value": ["2025-01-01", "2025-12-31"] } },
+    ] },
+    "limit": 50,
+}))]
+pub(crate) struct Search {
+    /// Which records; all of them if missing.
+    #[schema(value_type = Option<FilterBody>)]
+    filter: Option<Value>,
+    /// Words that must all be found, as beginnings of words in any of a record's texts; where the list can be searched.
+    #[schema(max_length = 200)]
+    q: Option<String>,
+    /// The order: a field, descending with a leading `-`, as in the list.
+    sort: Option<String>,
+    /// How many rows at most; 50 if missing.
+    #[schema(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+    /// Where the page begins: the `next_cursor` of the page before, with the same `q`, `filter` and `sort`.
+    cursor: Option<String>,
+}
+
+/// Which records: a condition, or a group of filters.
+#[derive(ToSchema)]
+#[schema(as = Filter, no_recursion)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the document; what is read is a tree of the application")]
+pub(crate) enum FilterBody {
+    /// What a field holds.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "FilterCondition")]
+    Condition {
+        /// One of those by which the list can be filtered.
+        field: String,
+        /// How it is compared; `=` if missing.
+        #[schema(required = false)]
+        op: FilterOperator,
+        /// With what: a value of the field's type, a list for `in` and `between`, true or false for `is_null`.
+        value: Value,
+    },
+    /// All of these.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "FilterAll")]
+    All {
+        #[schema(min_items = 1)]
+        all: Vec<FilterBody>,
+    },
+    /// One of these.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "FilterAny")]
+    Any {
+        #[schema(min_items = 1)]
+        any: Vec<FilterBody>,
+    },
+    /// None but these.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "FilterNot")]
+    Not { not: Box<FilterBody> },
+}
+
+/// How a value is compared.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the document")]
+pub(crate) enum FilterOperator {
+    #[serde(rename = "=")]
+    Equal,
+    #[serde(rename = "!=")]
+    NotEqual,
+    #[serde(rename = "<")]
+    Less,
+    #[serde(rename = "<=")]
+    LessOrEqual,
+    #[serde(rename = ">")]
+    Greater,
+    #[serde(rename = ">=")]
+    GreaterOrEqual,
+    #[serde(rename = "contains")]
+    Contains,
+    #[serde(rename = "starts_with")]
+    StartsWith,
+    #[serde(rename = "ends_with")]
+    EndsWith,
+    #[serde(rename = "in")]
+    In,
+    #[serde(rename = "between")]
+    Between,
+    #[serde(rename = "is_null")]
+    IsNull,
 }
 
 /// A part of a list.
@@ -64,6 +161,31 @@ pub(crate) fn fields<A: Listed>() -> String {
     format!("{searched}; filtered by {}; sorted by {}. What is deleted is left out.", names(false), names(true))
 }
 
+/// Where a request says what it asks for.
+#[derive(Clone, Copy)]
+enum Said {
+    InQuery,
+    InBody,
+}
+
+impl Said {
+    fn checked<T>(self, check: &mut Check, name: &'static str, value: Result<T, Invalid>) -> Option<T> {
+        match self {
+            Self::InQuery => check.parameter(name, value),
+            Self::InBody => check.at(format!("/{name}"), value),
+        }
+    }
+}
+
+/// What a request asks for, but for the filter.
+struct Asked {
+    said: Said,
+    q: Option<String>,
+    sort: Option<String>,
+    limit: Result<u16, Invalid>,
+    cursor: Option<String>,
+}
+
 /// Answers one page of an aggregate's list.
 ///
 /// # Errors
@@ -76,21 +198,62 @@ pub(crate) async fn page<A: Listed, T: From<Recorded<A>>>(
     params: ListParams,
 ) -> Result<Page<T>, Problem> {
     let mut check = Check::default();
-    let filter_text = params.filter.unwrap_or_default();
-    let filter = check.parameter("filter", filter::<A>(&filter_text));
-    let search = check.parameter("q", params.q.as_deref().map(search::<A>).transpose());
-    let sort = check.parameter("sort", sort::<A>(params.sort.as_deref(), params.q.is_some()));
-    let limit = check.parameter("limit", limit(params.limit.as_deref()));
-    // The length keeps the two texts apart.
-    let words = params.q.map(|text| format!("{}:{text}", text.len())).unwrap_or_default();
-    let list = format!("{path}?{}&{words}&{filter_text}", sort.map(Sort::to_text).unwrap_or_default());
-    let cursor = params.cursor.map(|cursor| cursors.open(cx, &list, &cursor));
-    // A cursor is bound to filter, words and sort; blaming it for their mistakes would mislead.
-    let after = match (&filter, &search, &sort, cursor.transpose()) {
-        (Some(_), Some(_), Some(_), cursor) => check.parameter("cursor", cursor),
-        _ => None,
+    let filter = check.parameter("filter", filter::<A>(params.filter.as_deref().unwrap_or_default()));
+    let ListParams { q, sort, cursor, .. } = params;
+    let asked = Asked { said: Said::InQuery, q, sort, limit: limit(params.limit.as_deref()), cursor };
+    answered(lists, cursors, cx, path, check, filter, asked).await
+}
+
+/// Answers one page of a search in an aggregate's list, which is the list's path with `/search` behind it.
+///
+/// # Errors
+/// As [`page`].
+pub(crate) async fn search<A: Listed, T: From<Recorded<A>>>(
+    lists: &AllLists,
+    cursors: &Cursors,
+    cx: &Authorized<impl Reveals<A>>,
+    path: &str,
+    body: Search,
+) -> Result<Page<T>, Problem> {
+    let mut check = Check::default();
+    let filter = body.filter.map_or(Ok(Filter::Everything), |json| Filter::from_json(&json, A::FIELDS));
+    let filter = filter.map_err(|FilterError { place, code, detail }| match place {
+        Place::Pointer(pointer) => (format!("/filter{pointer}"), Invalid::new(code, detail)),
+        Place::Character(_) => ("/filter".to_owned(), Invalid::new(code, detail)),
+    });
+    let filter = match filter {
+        Ok(filter) => Some(filter),
+        Err((pointer, invalid)) => check.at(pointer, Err(invalid)),
     };
-    let query = || Some(ListQuery { filter: filter?, search: search?, sort: sort?, limit: limit?, after: after? });
+    let Search { q, sort, cursor, .. } = body;
+    let asked = Asked { said: Said::InBody, q, sort, limit: within(body.limit.or(Some(DEFAULT_LIMIT))), cursor };
+    answered(lists, cursors, cx, path.strip_suffix("/search").unwrap_or(path), check, filter, asked).await
+}
+
+async fn answered<A: Listed, T: From<Recorded<A>>>(
+    lists: &AllLists,
+    cursors: &Cursors,
+    cx: &Authorized<impl Reveals<A>>,
+    path: &str,
+    mut check: Check,
+    filter: Option<Filter>,
+    Asked { said, q, sort, limit, cursor }: Asked,
+) -> Result<Page<T>, Problem> {
+    let words = said.checked(&mut check, "q", q.as_deref().map(words::<A>).transpose());
+    let sort = said.checked(&mut check, "sort", order::<A>(sort.as_deref(), q.is_some()));
+    let limit = said.checked(&mut check, "limit", limit);
+    // A cursor is bound to filter, words and sort, however they are said; blaming it for their mistakes would mislead.
+    let (list, after) = match (&filter, &words, &sort) {
+        (Some(filter), Some(_), Some(sort)) => {
+            // The length keeps the two texts apart.
+            let words = q.map(|text| format!("{}:{text}", text.len())).unwrap_or_default();
+            let list = format!("{path}?{}&{words}&{filter}", sort.to_text());
+            let after = cursor.map(|cursor| cursors.open(cx, &list, &cursor)).transpose();
+            (list, said.checked(&mut check, "cursor", after))
+        }
+        _ => (String::new(), None),
+    };
+    let query = || Some(ListQuery { filter: filter?, search: words?, sort: sort?, limit: limit?, after: after? });
     let query = query();
     let page = lists.of::<A>()?.page(cx, &check.finish(query)?).await?;
     let next_cursor = page.next.map(|position| cursors.seal(cx, &list, &position));
@@ -104,13 +267,13 @@ fn filter<A: Listed>(text: &str) -> Result<Filter, Invalid> {
     Filter::parse(text, A::FIELDS).map_err(|error| Invalid::new(error.code, error.to_string()))
 }
 
-fn search<A: Listed>(text: &str) -> Result<Search, Invalid> {
+fn words<A: Listed>(text: &str) -> Result<Words, Invalid> {
     let refused = || Invalid::new("query.not_searched", format!("{} can't be searched; use filter", A::PLURAL));
-    if A::SEARCHED { Search::parse(text) } else { Err(refused()) }
+    if A::SEARCHED { Words::parse(text) } else { Err(refused()) }
 }
 
-fn sort<A: Listed>(text: Option<&str>, searching: bool) -> Result<Sort, Invalid> {
-    let newest = A::FIELDS.first().map(|field| Sort { field, descending: true });
+fn order<A: Listed>(text: Option<&str>, searching: bool) -> Result<Sort, Invalid> {
+    let newest = A::FIELDS.first().map(|field| Sort { field: Cow::Borrowed(field), descending: true });
     match (text, newest) {
         (None, _) if searching => Ok(Sort::RELEVANCE),
         (None, Some(newest)) => Ok(newest),
@@ -123,7 +286,10 @@ fn sort<A: Listed>(text: Option<&str>, searching: bool) -> Result<Sort, Invalid>
 /// # Errors
 /// `limit.invalid`
 pub(crate) fn limit(text: Option<&str>) -> Result<u16, Invalid> {
-    let limit = text.map_or(Some(DEFAULT_LIMIT), |text| text.parse().ok());
+    within(text.map_or(Some(DEFAULT_LIMIT), |text| text.parse().ok()))
+}
+
+fn within(limit: Option<u16>) -> Result<u16, Invalid> {
     let invalid = || Invalid::new("limit.invalid", format!("must be a whole number from 1 to {MAX_LIMIT}"));
     limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(invalid)
 }

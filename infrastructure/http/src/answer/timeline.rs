@@ -88,14 +88,14 @@ pub(crate) async fn timeline_page(
     let before = check.parameter("cursor", cursor);
     let (limit, before) = check.finish(limit.zip(before))?;
     let before = before.and_then(|position| match position.value {
-        Literal::Text(position) => position.parse().ok(),
+        Some(Literal::Text(position)) => position.parse().ok(),
         _ => None,
     });
     let mut entries = read(before, limit + 1).await?;
     let has_more = entries.len() > usize::from(limit);
     entries.truncate(limit.into());
     let next_cursor = entries.last().filter(|_| has_more).map(|last| {
-        let position = Position { value: Literal::Text(last.position.to_string()), id: last.event_id };
+        let position = Position { value: Some(Literal::Text(last.position.to_string())), id: last.event_id };
         cursors.seal(cx, path, &position)
     });
     Ok(Page { data: entries.into_iter().map(TimelineItem::from).collect(), has_more, next_cursor })

@@ -1,15 +1,14 @@
 //! `/v1/contacts`
 
 use actix_web::{
-    HttpRequest, delete, get, patch, post,
+    HttpRequest, get, patch, post,
     web::{Data, Json},
 };
 use fairlead_application::{
     App, Expected,
     crm::{ContactsErase, ContactsRead, ContactsWrite, Timelines},
     export::Exports,
-    history::History,
-    list::{AllLists, Cursors},
+    list::Cursors,
 };
 use fairlead_domain::{
     crm::{Contact, ContactCommand},
@@ -24,25 +23,24 @@ use super::{
 };
 use crate::{
     answer::{
-        self, Batch, BatchAnswer, Created, EventPage, ListParams, Page, Receipt, Record, RecordEventParams,
-        ShowDeleted, TimelineItem, TimelineParams, fields, missing, page, record, record_events, shown, timeline_page,
+        self, Batch, BatchAnswer, Created, Page, Receipt, TimelineItem, TimelineParams, missing, shown, timeline_page,
     },
-    document::parameters::Order,
     problem::Problem,
     request::{Auth, Id, IfMatch, Query, Valid},
+    resource::resource,
 };
 
 /// The routes of contacts.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(create).service(batch).service(list).service(show).service(change).service(delete);
-    config
-        .service(restore)
-        .service(erase)
-        .service(tag)
-        .service(untag)
-        .service(events)
-        .service(timeline)
-        .service(export);
+    config.configure(resource::routes).service(create).service(batch).service(change).service(erase);
+    config.service(tag).service(untag).service(timeline).service(export);
+}
+
+resource! {
+    aggregate: Contact, id: ContactId, command: ContactCommand, body: ContactBody,
+    reads: ContactsRead, writes: ContactsWrite,
+    tag: "contacts", one: "a contact", many: "contacts",
+    paths: "/contacts", "/contacts/search", "/contacts/{id}", "/contacts/{id}/restore", "/contacts/{id}/events",
 }
 
 /// Make a contact known.
@@ -74,45 +72,6 @@ async fn batch(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<Batch<Verb>>
     answer::batch::<Contact, _, _>(&app, &cx, body.into_inner(), meant).await
 }
 
-/// List contacts.
-#[utoipa::path(
-    tag = "contacts",
-    description = fields::<Contact>(),
-    security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
-    params(ListParams, Order<Contact>),
-    responses((status = 200, description = "A page.", body = Page<ContactBody>))
-)]
-#[get("/contacts")]
-async fn list(
-    lists: Data<AllLists>,
-    cursors: Data<Cursors>,
-    cx: Auth<ContactsRead>,
-    request: HttpRequest,
-    params: Query<ListParams>,
-) -> Result<Page<ContactBody>, Problem> {
-    page(&lists, &cursors, &cx, request.path(), params.into_inner()).await
-}
-
-/// Show a contact as it is now.
-#[utoipa::path(
-    tag = "contacts",
-    security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
-    params(ShowDeleted),
-    responses(
-        (status = 200, description = "The contact.", body = ContactBody, headers(("ETag" = String, description = "The version."))),
-        (status = 304, description = "It has not changed since the version in `If-None-Match`."),
-    )
-)]
-#[get("/contacts/{id}")]
-async fn show(
-    app: Data<App>,
-    cx: Auth<ContactsRead>,
-    id: Id<ContactId>,
-    params: Query<ShowDeleted>,
-) -> Result<Record<ContactBody>, Problem> {
-    record(app.read::<Contact>(&cx, *id).await?, &params.into_inner())
-}
-
 /// Change a contact's attributes (JSON merge patch, RFC 7396; an address is replaced as a whole).
 #[utoipa::path(
     tag = "contacts",
@@ -134,40 +93,6 @@ async fn change(
 ) -> Result<Receipt, Problem> {
     let command = ContactCommand::Change(Box::new(body.into_inner().try_into()?));
     app.execute::<Contact>(&cx, *id, expected.into(), command).await?.try_into()
-}
-
-/// Delete a contact; it can be restored.
-#[utoipa::path(
-    tag = "contacts",
-    security(("bearer" = [Auth::<ContactsWrite>::SCOPE])),
-    params(IfMatch),
-    responses((status = 200, description = "The contact is deleted.", body = Receipt))
-)]
-#[delete("/contacts/{id}")]
-async fn delete(
-    app: Data<App>,
-    cx: Auth<ContactsWrite>,
-    id: Id<ContactId>,
-    expected: IfMatch,
-) -> Result<Receipt, Problem> {
-    app.execute::<Contact>(&cx, *id, expected.into(), ContactCommand::Delete).await?.try_into()
-}
-
-/// Bring back a deleted contact.
-#[utoipa::path(
-    tag = "contacts",
-    security(("bearer" = [Auth::<ContactsWrite>::SCOPE])),
-    params(IfMatch),
-    responses((status = 200, description = "The contact is back.", body = Receipt))
-)]
-#[post("/contacts/{id}/restore")]
-async fn restore(
-    app: Data<App>,
-    cx: Auth<ContactsWrite>,
-    id: Id<ContactId>,
-    expected: IfMatch,
-) -> Result<Receipt, Problem> {
-    app.execute::<Contact>(&cx, *id, expected.into(), ContactCommand::Restore).await?.try_into()
 }
 
 /// Erase everything personal about a contact, for good: in its record, in lists, and in the events of its past, which
@@ -226,23 +151,6 @@ async fn untag(
 ) -> Result<Receipt, Problem> {
     let command = ContactCommand::Untag(body.into_inner().try_into()?);
     app.execute::<Contact>(&cx, *id, expected.into(), command).await?.try_into()
-}
-
-/// Read what happened to a contact, oldest first, whether it is deleted or not.
-#[utoipa::path(
-    tag = "contacts",
-    security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
-    params(RecordEventParams),
-    responses((status = 200, description = "A page; `next_after` is a version.", body = EventPage))
-)]
-#[get("/contacts/{id}/events")]
-async fn events(
-    history: Data<History>,
-    cx: Auth<ContactsRead>,
-    id: Id<ContactId>,
-    params: Query<RecordEventParams>,
-) -> Result<EventPage, Problem> {
-    record_events::<Contact>(&history, &cx, *id, params.into_inner()).await
 }
 
 /// What happened to a contact, the newest first.

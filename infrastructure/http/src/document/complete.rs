@@ -33,7 +33,9 @@ pub(super) fn complete(document: &mut OpenApi) {
     }
     for (path, item) in &mut document.paths.paths {
         let PathItem { get, put, post, patch, delete, .. } = item;
-        for (is_command, operation) in [(false, get), (true, put), (true, post), (true, patch), (true, delete)] {
+        // A search has a body, for want of room in the query.
+        let commands = !path.ends_with("/search");
+        for (is_command, operation) in [(false, get), (true, put), (commands, post), (true, patch), (true, delete)] {
             if let Some(operation) = operation {
                 Completion { path, is_command, operation }.complete();
             }
@@ -125,7 +127,8 @@ impl Completion<'_> {
     /// Whether it reads what follows the log at a distance.
     fn reads_behind(&self) -> bool {
         let is_log = self.path.ends_with("/events") && !self.has_id();
-        is_log || self.path.starts_with(AUDIT) || self.path.ends_with("/timeline") || takes(self.operation, "sort")
+        let is_read_model = ["/timeline", "/search"].iter().any(|end| self.path.ends_with(end));
+        is_log || is_read_model || self.path.starts_with(AUDIT) || takes(self.operation, "sort")
     }
 
     /// Whether the answer is a stream, which reads no list.
@@ -154,7 +157,7 @@ impl Completion<'_> {
                 // What stands above organizations is named in queries too.
                 "404" => self.path.contains('{') || self.path.ends_with("/parked"),
                 "409" => self.is_command || self.goes_on(),
-                "413" => self.is_command,
+                "413" => self.is_command || has_body,
                 "412" => takes_condition(self.operation),
                 "415" => has_body,
                 _ => true,

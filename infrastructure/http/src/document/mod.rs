@@ -55,7 +55,12 @@ pub(crate) const BEARER: &str = "bearer";
         (name = "operator", description = "Those who read the log, for operators: of all organizations at once."),
         (name = "service", description = "The service itself: whether it is well, what it promises, and this document."),
     ),
-    components(schemas(crate::answer::Event, crate::problem::ProblemDocument<'static>)),
+    components(schemas(
+        crate::answer::Event,
+        crate::answer::FilterBody,
+        crate::answer::FilterOperator,
+        crate::problem::ProblemDocument<'static>,
+    )),
 )]
 struct Base;
 

@@ -101,7 +101,7 @@ pub(crate) struct Order<A>(PhantomData<A>);
 impl<A: Listed> IntoParams for Order<A> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let fields = A::FIELDS.iter().filter(|field| field.sortable);
-        let orders = fields.flat_map(|field| [field.name.to_owned(), format!("-{}", field.name)]);
+        let orders = fields.flat_map(|field| [field.name.to_string(), format!("-{}", field.name)]);
         let description = if A::SEARCHED {
             "The order: a field, descending with a leading `-`. `-created` if missing, or with `q` by relevance."
         } else {

@@ -109,7 +109,7 @@ impl AuditParams {
         let position = if query.is_some() { check.parameter("cursor", position) } else { None };
         let (query, (limit, position)) = check.finish(query.zip(limit.zip(position)))?;
         let behind = position.and_then(|Position { value, id }| match value {
-            Literal::Instant(at) => Some((at, id)),
+            Some(Literal::Instant(at)) => Some((at, id)),
             _ => None,
         });
         Ok((AuditQuery { limit, behind, ..query }, list))
@@ -132,7 +132,7 @@ pub(super) fn behind(last: &AuditEntry) -> (DateTime<Utc>, Uuid) {
 
 /// The same, to be written into a cursor.
 pub(super) fn position(last: &AuditEntry) -> Position {
-    Position { value: Literal::Instant(last.occurred_at), id: last.id }
+    Position { value: Some(Literal::Instant(last.occurred_at)), id: last.id }
 }
 
 fn named(text: Option<&str>) -> Result<Option<String>, Invalid> {

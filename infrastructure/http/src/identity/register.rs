@@ -47,6 +47,6 @@ pub(super) async fn register_page<R, T: From<R>, F: Future<Output = Result<(Vec<
     let (limit, after) = check.finish(limit.zip(after))?;
     let (rows, more) = read(after.map(|position| position.id), limit).await?;
     let last = rows.last().map(&id).filter(|_| more);
-    let next = last.map(|id| cursors.seal(cx, path, &Position { value: Literal::Id(id), id }));
+    let next = last.map(|id| cursors.seal(cx, path, &Position { value: Some(Literal::Id(id)), id }));
     Ok(Page::new(rows.into_iter().map(T::from).collect(), next))
 }

@@ -76,7 +76,7 @@ type Place = (DateTime<Utc>, Uuid, String);
 
 /// A cursor behind a stream.
 fn seal(cursors: &Cursors, cx: &Context, list: &str, place: &Place, stream: Uuid) -> String {
-    let value = Literal::Text(serde_json::to_string(place).unwrap_or_default());
+    let value = Some(Literal::Text(serde_json::to_string(place).unwrap_or_default()));
     cursors.seal(cx, list, &Position { value, id: stream })
 }
 
@@ -84,7 +84,7 @@ fn seal(cursors: &Cursors, cx: &Context, list: &str, place: &Place, stream: Uuid
 fn open(cursors: &Cursors, cx: &Context, list: &str, cursor: &str) -> Result<(Place, Uuid), Invalid> {
     let Position { value, id } = cursors.open(cx, list, cursor)?;
     let place = match value {
-        Literal::Text(text) => serde_json::from_str(&text).ok(),
+        Some(Literal::Text(text)) => serde_json::from_str(&text).ok(),
         _ => None,
     };
     place.map(|place| (place, id)).ok_or_else(|| Invalid::new("cursor.invalid", "is none of this list"))

@@ -179,3 +179,51 @@ async fn unknown_and_repeated_parameters_are_refused() {
     service.get(&format!("{path}?delete=true")).await.is_problem(422, "request.unknown_parameter");
     service.get(&format!("{path}?deleted=yes")).await.is_problem(422, "request.invalid_parameter");
 }
+
+#[tokio::test]
+async fn a_search_means_what_the_short_form_means() {
+    let service = Service::start().await;
+    people(&service).await;
+    let search = async |body: Value| service.post("/v1/contacts/search", body).await;
+    let (vip, ana) =
+        (json!({ "field": "tag", "value": "vip" }), json!({ "field": "name", "op": "contains", "value": "ANA" }));
+    for (filter, expected) in [
+        (json!({}), vec!["Ana B", "Cy", "Bo", "Ana"]),
+        (json!({ "all": [vip, ana] }), vec!["Ana"]),
+        (json!({ "any": [vip, ana] }), vec!["Ana B", "Cy", "Ana"]),
+        (json!({ "not": { "any": [vip, ana] } }), vec!["Bo"]),
+        (json!({ "all": [{ "not": vip }, { "any": [ana, { "field": "name", "value": "bo" }] }] }), vec!["Ana B", "Bo"]),
+    ] {
+        let found = search(json!({ "filter": filter })).await;
+        assert_eq!((found.status.as_u16(), names(&found)), (200, expected), "{filter}");
+    }
+    // A page of the one goes on as a page of the other.
+    let first = list(&service, &[("filter", "tag:vip or name:~ana"), ("sort", "name"), ("limit", "1")]).await;
+    assert_eq!(names(&first), ["Ana"]);
+    let body = |cursor: &Value, filter: Value| json!({ "filter": filter, "sort": "name", "cursor": cursor });
+    let cursor = &first.body["next_cursor"];
+    let rest = search(body(cursor, json!({ "any": [vip, ana] }))).await;
+    assert_eq!(names(&rest), ["Ana B", "Cy"]);
+    let other = search(body(cursor, vip)).await;
+    assert_eq!(other.is_problem(422, "request.invalid").faults(), [("/cursor", "cursor.invalid")]);
+}
+
+#[tokio::test]
+async fn a_search_names_every_mistake_with_its_place() {
+    let service = Service::start().await;
+    let body = json!({
+        "filter": { "all": [{ "field": "tag", "value": "vip" }, { "not": { "field": "tag", "op": "<", "value": "a" } }] },
+        "sort": "email", "limit": 0, "q": "-", "cursor": "x",
+    });
+    let answer = service.post("/v1/contacts/search", body).await;
+    let expected = [
+        ("/filter/all/1/not/op", "filter.unknown_operator"),
+        ("/limit", "limit.invalid"),
+        ("/q", "query.empty"),
+        ("/sort", "sort.unknown_field"),
+    ];
+    assert_eq!(answer.is_problem(422, "request.invalid").faults(), expected);
+    let deep = (0..50).fold(json!({ "field": "tag", "value": "a" }), |inner, _| json!({ "not": inner }));
+    let answer = service.post("/v1/contacts/search", json!({ "filter": deep })).await;
+    assert!(answer.is_problem(422, "request.invalid").faults()[0].1 == "filter.too_deep", "{}", answer.body);
+}

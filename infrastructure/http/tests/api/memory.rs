@@ -13,7 +13,10 @@ use fairlead_application::{
     crm::{TimelineEntry, TimelinePort},
     health::{self, HealthCheck},
     identity::Principals,
-    list::{AllLists, Condition, ListPort, ListQuery, Listed, Literal, Operator, Page, Position, Search, words},
+    list::{
+        AllLists, Condition, Filter, ListPort, ListQuery, Listed, Literal, Operator, Page, Position, Search, Test,
+        words,
+    },
     memory::MemoryStore,
     ports::{
         Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError, StoredEvent,
@@ -135,19 +138,19 @@ impl<A: Listed> ListPort<A> for Listing {
             .iter()
             .map(|stream| Recorded::new(cx.tenant(), stream, decode_state::<A>(&stream.state).expect("a state")));
         let mut rows: Vec<_> = states
-            .filter(|row| !row.state.is_deleted() && query.filter.0.iter().all(|condition| holds(condition, row)))
+            .filter(|row| !row.state.is_deleted() && lets_through(&query.filter, row))
             .filter(|row| within.covers(row.state.belongs()))
             .filter(|row| query.search.as_ref().is_none_or(|search| meets(search, row)))
             .map(|row| (place(query, &row), row))
             .collect();
         rows.sort_by(|(a, _), (b, _)| if query.sort.descending { b.cmp(a) } else { a.cmp(b) });
         if let Some(after) = &query.after {
-            let after = (text(&after.value), after.id);
+            let after = (after.value.as_ref().map(text).unwrap_or_default(), after.id);
             rows.retain(|(place, _)| if query.sort.descending { *place < after } else { *place > after });
         }
         let more = rows.len() > usize::from(query.limit);
         rows.truncate(query.limit.into());
-        let next = rows.last().filter(|_| more).map(|(_, row)| Position { value: value(query, row), id: row.id });
+        let next = rows.last().filter(|_| more).map(|(_, row)| Position { value: Some(value(query, row)), id: row.id });
         Ok(Page { rows: rows.into_iter().map(|(_, row)| row).collect(), next })
     }
 }
@@ -180,7 +183,7 @@ impl TimelinePort for Contacts {
 }
 
 fn value<A: Listed>(query: &ListQuery, row: &Recorded<A>) -> Literal {
-    match query.sort.field.name {
+    match &*query.sort.field.name {
         "relevance" => Literal::Relevance(query.search.as_ref().map_or(0, |search| relevance(search, row))),
         "created" => Literal::Instant(row.created_at),
         "updated" => Literal::Instant(row.updated_at),
@@ -197,7 +200,7 @@ fn text(literal: &Literal) -> String {
         Literal::Text(text) => text.clone(),
         Literal::Id(id) => id.to_string(),
         Literal::Instant(time) => format!("{:020}", time.timestamp_micros()),
-        Literal::Relevance(relevance) => relevance.to_string(),
+        other => format!("{other:?}"),
     }
 }
 
@@ -223,14 +226,35 @@ fn relevance<A: Listed>(search: &Search, row: &Recorded<A>) -> i32 {
     i32::from(all(&|text, word| text.starts_with(word))) + i32::from(all(&|text, word| text == word))
 }
 
+fn lets_through<A: Listed>(filter: &Filter, row: &Recorded<A>) -> bool {
+    match filter {
+        Filter::Everything => true,
+        Filter::Is(condition) => holds(condition, row),
+        Filter::All(members) => members.iter().all(|member| lets_through(member, row)),
+        Filter::Any(members) => members.iter().any(|member| lets_through(member, row)),
+        Filter::Not(member) => !lets_through(member, row),
+    }
+}
+
 fn holds<A: Listed>(condition: &Condition, row: &Recorded<A>) -> bool {
-    let wanted = text(&condition.value);
-    match (condition.field.name, condition.operator) {
-        ("tag", Operator::Equal) => tags(row).contains(&wanted),
-        ("name", Operator::Contains) => member(row, "name").contains(&wanted),
-        ("created", Operator::Less) => text(&Literal::Instant(row.created_at)) < wanted,
-        ("created", Operator::Greater) => text(&Literal::Instant(row.created_at)) > wanted,
-        (field, operator) => panic!("this list does not know {field} {operator:?}"),
+    match (&*condition.field.name, &condition.test) {
+        ("tag", Test::Compare(Operator::Equal, wanted)) => tags(row).contains(&text(wanted)),
+        ("name", Test::Compare(Operator::Contains, wanted)) => member(row, "name").contains(&text(wanted)),
+        ("name", Test::Compare(Operator::Equal, wanted)) => member(row, "name") == text(wanted),
+        ("created", test) => lies(&text(&Literal::Instant(row.created_at)), test),
+        ("updated", test) => lies(&text(&Literal::Instant(row.updated_at)), test),
+        (field, test) => panic!("this list does not know {field} {test:?}"),
+    }
+}
+
+fn lies(value: &String, test: &Test) -> bool {
+    match test {
+        Test::Compare(Operator::Less, other) => *value < text(other),
+        Test::Compare(Operator::LessOrEqual, other) => *value <= text(other),
+        Test::Compare(Operator::Greater, other) => *value > text(other),
+        Test::Compare(Operator::GreaterOrEqual, other) => *value >= text(other),
+        Test::Between(low, high) => (text(low)..=text(high)).contains(value),
+        test => panic!("times don't know {test:?}"),
     }
 }
 

@@ -68,7 +68,7 @@ impl StateProjection for ContactList {
     }
 
     fn column(field: &Field) -> Column {
-        match field.name {
+        match &*field.name {
             "updated" => Column::UpdatedAt,
             "name" => Column::Name,
             "email" => Column::Email,

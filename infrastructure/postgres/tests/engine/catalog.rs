@@ -281,7 +281,7 @@ async fn every_order_of_a_list_has_its_index() {
     let database = TestDatabase::create().await;
     let admin = database.admin().await;
     for ListedColumn { table, field, column } in listed_columns() {
-        let belonging = ["owner", "project"].contains(&field.name);
+        let belonging = ["owner", "project"].contains(&&*field.name);
         if !field.sortable && !belonging {
             continue;
         }

@@ -22,7 +22,7 @@ pub(crate) fn create(name: &str) -> ContactCommand {
 
 fn everything() -> ListQuery {
     let sort = Sort::parse("-created", Contact::FIELDS).unwrap();
-    ListQuery { filter: Filter::default(), search: None, sort, limit: 200, after: None }
+    ListQuery { filter: Filter::Everything, search: None, sort, limit: 200, after: None }
 }
 
 /// What the caller's list shows once it has seen the write behind `token`.

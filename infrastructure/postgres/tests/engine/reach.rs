@@ -247,7 +247,7 @@ async fn a_record_that_is_passed_on_takes_its_history_along() {
 
 fn everything() -> ListQuery {
     let sort = Sort::parse("created", Contact::FIELDS).unwrap();
-    ListQuery { filter: Filter::default(), search: None, sort, limit: 200, after: None }
+    ListQuery { filter: Filter::Everything, search: None, sort, limit: 200, after: None }
 }
 
 /// Among 25,000 contacts: 100 of user 1, 5,000 of project 7, 50 of project 8. For a search that many meet, those within may

@@ -58,7 +58,7 @@ async fn after(
 
 async fn listed(engine: &Engine, reader: &Authorized<ContactsRead>) -> Result<Vec<(Uuid, i64)>, AppError> {
     let sort = Sort::parse("-created", Contact::FIELDS).unwrap();
-    let query = ListQuery { filter: Filter::default(), sort, limit: 200, after: None, search: None };
+    let query = ListQuery { filter: Filter::Everything, sort, limit: 200, after: None, search: None };
     let page = engine.contacts.page(reader, &query).await?;
     Ok(page.rows.iter().map(|row| (row.id, row.version)).collect())
 }
