@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use chrono::{DateTime, Utc};
 use fairlead_domain::kernel::{Aggregate, ErrorKind, UniqueKey};
 use metrics::{counter, histogram};
 use serde_json::value::RawValue;
@@ -77,6 +78,24 @@ impl App {
     /// A fresh identifier for a new stream.
     pub fn fresh<Id: From<Uuid>>(&self) -> Id {
         self.ids.next().into()
+    }
+
+    /// The time, for commands that say when something happened.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Which living streams hold some unique keys, in their order. One round trip. Whoever may change the aggregate may learn that a
+    /// key is taken anyway.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`], [`AppError::Internal`].
+    pub async fn holders<A: Aggregate>(
+        &self,
+        cx: &Authorized<impl Permits<A>>,
+        keys: &[UniqueKey],
+    ) -> Result<Vec<Option<Uuid>>, AppError> {
+        if keys.is_empty() { Ok(Vec::new()) } else { Ok(self.store.holders(cx, keys).await?) }
     }
 
     /// Executes one command: one round trip to the store when the stream is new, two otherwise.

@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use deadpool_postgres::{Manager, Pool, Runtime};
 use fairlead_consumer::{Consumer, Event, Failure, Handler, Inbox, Operator, Transaction, Which};
 use fairlead_events::{
-    Personal,
     crm::{Contact, ContactEvent},
     values::Email,
 };
@@ -34,12 +33,12 @@ impl Handler for Letters {
 
     async fn handle(&self, transaction: &Transaction<'_>, event: &Event<ContactEvent>) -> Result<(), Failure> {
         let address = match &event.data {
-            ContactEvent::Created(profile) => profile.email.as_ref(),
-            ContactEvent::EmailChanged { email } => email.as_ref(),
+            ContactEvent::Created(profile) => profile.emails.primary(),
+            ContactEvent::EmailChanged { emails } => emails.primary(),
             _ => None,
         };
         // Erased meanwhile, or there never was one: nobody to write to.
-        let Some(address) = address.and_then(Personal::known).map(Email::as_str) else { return Ok(()) };
+        let Some(address) = address.map(Email::as_str) else { return Ok(()) };
         if address.ends_with(".invalid") {
             // Trying again would not help (RFC 2606); an operator should see it.
             return Err(Failure::reject("the address can't exist"));

@@ -66,6 +66,10 @@ id! {
     /// A sign-in: what one person does from one place until they sign out.
     SessionId
 }
+id! {
+    /// A company with which there is, or may be, business.
+    CompanyId
+}
 
 impl OrganizationId {
     /// The reserved tenant in which people and their sessions are kept, whatever the organizations they belong to. It is

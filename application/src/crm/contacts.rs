@@ -1,9 +1,15 @@
 //! Contacts: who may do what with them, and by what their lists are filtered and sorted.
 
-use fairlead_domain::crm::Contact;
+use fairlead_domain::{
+    crm::{Contact, ContactCommand, ContactError},
+    ids::ContactId,
+    kernel::Aggregate,
+    values::LifecycleStage,
+};
 
 use crate::{
-    access::permissions,
+    App, AppError, Expected, Outcome, Recorded, Step,
+    access::{Authorized, Permits, permissions},
     list::{Field, FieldKind, Listed},
 };
 
@@ -21,11 +27,81 @@ impl Listed for Contact {
         Field::sorted("created", FieldKind::Instant),
         Field::sorted("updated", FieldKind::Instant),
         Field::sorted("name", FieldKind::Text),
-        Field::filtered("email", FieldKind::Text),
-        Field::filtered("phone", FieldKind::Text),
+        Field::sorted("job_title", FieldKind::Term),
+        Field::sorted("lifecycle_stage", FieldKind::Choice(&LifecycleStage::NAMES)),
+        Field::sorted("source", FieldKind::Term),
+        Field::sorted("birthday", FieldKind::Day),
+        Field::sorted("language", FieldKind::Term),
+        Field::filtered("email", FieldKind::Texts),
+        Field::filtered("phone", FieldKind::Texts),
         Field::filtered("tag", FieldKind::Labels),
+        Field::filtered("country", FieldKind::Labels),
+        Field::filtered("consent", FieldKind::Labels),
+        Field::filtered("external_id", FieldKind::Labels),
+        Field::filtered("company", FieldKind::Ids),
         Field::filtered("owner", FieldKind::Id),
         Field::filtered("project", FieldKind::Id),
     ];
     const SEARCHED: bool = true;
+}
+
+/// How often two contacts are read anew, because they changed in between.
+const ATTEMPTS: usize = 5;
+
+/// Makes two contacts one: `winner` takes in what it lacks of `loser`, with all that is part of that one. Answers with the
+/// winner's receipt first.
+///
+/// # Errors
+/// `contact.merged_with_itself`, `contact.not_found`, or as [`App::execute_all`].
+pub async fn merge_contacts(
+    app: &App,
+    cx: &Authorized<impl Permits<Contact>>,
+    winner: ContactId,
+    expected: Expected,
+    loser: ContactId,
+) -> Result<Outcome, AppError> {
+    if winner == loser {
+        return Err(ContactError::MergedWithItself.into());
+    }
+    for _ in 0..ATTEMPTS {
+        let other = known(app, cx, loser).await?.ok_or(ContactError::NotFound)?;
+        let absorb = ContactCommand::Absorb { contact_id: loser, contact: Box::new(other.state) };
+        let steps = [
+            Step::new::<Contact>(cx, winner, expected, absorb),
+            // What was read is what is taken in.
+            Step::new::<Contact>(cx, loser, Expected::Exactly(other.version), ContactCommand::MergeInto(winner)),
+        ];
+        match app.execute_all(cx, &steps).await {
+            Err(AppError::Stale { demanded, .. }) if demanded == other.version && expected == Expected::Any => {}
+            outcome => return outcome,
+        }
+    }
+    Err(AppError::Contended)
+}
+
+/// Erases a person: the contact, and every other one that is part of it.
+///
+/// # Errors
+/// As [`App::execute_all`].
+pub async fn erase_contact(
+    app: &App,
+    cx: &Authorized<impl Permits<Contact>>,
+    id: ContactId,
+    expected: Expected,
+) -> Result<Outcome, AppError> {
+    let parts = known(app, cx, id).await?.map(|contact| contact.state.absorbed).unwrap_or_default();
+    let erase = |id, expected| Step::new::<Contact>(cx, id, expected, ContactCommand::Erase);
+    let parts = parts.into_iter().map(|part| erase(part, Expected::Any));
+    let steps: Vec<_> = [erase(id, expected)].into_iter().chain(parts).collect();
+    app.execute_all(cx, &steps).await
+}
+
+/// A contact as it is, if it is within the reach of the caller's permission.
+async fn known<P: Permits<Contact>>(
+    app: &App,
+    cx: &Authorized<P>,
+    id: ContactId,
+) -> Result<Option<Recorded<Contact>>, AppError> {
+    let contact = app.read::<Contact>(&cx.on_behalf(), id).await?;
+    Ok(contact.filter(|contact| cx.reach().covers(contact.state.belongs())))
 }

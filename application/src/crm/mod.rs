@@ -4,6 +4,6 @@ mod contacts;
 mod policies;
 mod timeline;
 
-pub use contacts::{ContactsErase, ContactsRead, ContactsWrite};
+pub use contacts::{ContactsErase, ContactsRead, ContactsWrite, erase_contact, merge_contacts};
 pub use policies::TagNewContacts;
 pub use timeline::{TimelineEntry, TimelinePort, Timelines};

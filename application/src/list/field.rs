@@ -56,6 +56,8 @@ pub enum FieldKind {
     Term,
     /// One of these names.
     Choice(&'static [&'static str]),
+    /// Several texts, of which one is meant; compared without regard to case, and parts of them can be looked for.
+    Texts,
     /// A set of labels, of which one is meant.
     Labels,
     /// A UUID.
@@ -81,7 +83,7 @@ impl FieldKind {
     pub fn operators(self) -> &'static [Operator] {
         use Operator::{Contains, EndsWith, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual, StartsWith};
         match self {
-            Self::Text => &[Equal, NotEqual, Contains, StartsWith, EndsWith],
+            Self::Text | Self::Texts => &[Equal, NotEqual, Contains, StartsWith, EndsWith],
             Self::Term => &[Equal, NotEqual, StartsWith],
             Self::Choice(_) | Self::Labels | Self::Id | Self::Ids | Self::Flag => &[Equal, NotEqual],
             Self::Integer | Self::Number | Self::Day => &[Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual],
@@ -107,7 +109,7 @@ impl FieldKind {
     pub(super) fn read(self, text: &str) -> Result<Literal, String> {
         let expected = |what: &str| format!("expected {what}");
         match self {
-            Self::Text | Self::Term | Self::Labels => Ok(Literal::Text(text.to_lowercase())),
+            Self::Text | Self::Term | Self::Texts | Self::Labels => Ok(Literal::Text(text.to_lowercase())),
             Self::Choice(names) => match names.iter().find(|name| **name == text) {
                 Some(name) => Ok(Literal::Text((*name).to_owned())),
                 None => Err(expected(&format!("one of {}", names.join(", ")))),

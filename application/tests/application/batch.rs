@@ -10,9 +10,8 @@ use fairlead_application::{
     ports::{EventStore, System},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
-    kernel::Patch,
-    values::{Email, PersonName, Tag},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, PointsChange},
+    values::{Email, PersonName, Points, Tag},
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -38,12 +37,12 @@ fn email(n: u8) -> Email {
 
 fn create(mail: Option<u8>) -> ContactCommand {
     let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
-    profile.email = mail.map(|mail| email(mail).into());
+    profile.emails = mail.map(|mail| Points::one(email(mail))).unwrap_or_default();
     ContactCommand::Create(Box::new(profile))
 }
 
 fn mail(mail: Option<u8>) -> ContactCommand {
-    let change = ContactChange { email: Patch::Set(mail.map(email)), ..ContactChange::default() };
+    let change = ContactChange { emails: PointsChange::Primary(mail.map(email)), ..ContactChange::default() };
     ContactCommand::Change(Box::new(change))
 }
 

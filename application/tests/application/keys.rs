@@ -3,7 +3,7 @@
 use fairlead_application::Expected;
 use fairlead_domain::{
     crm::{Contact, ContactCommand, ContactProfile},
-    values::{Email, PersonName},
+    values::{Email, PersonName, Points},
 };
 
 use crate::{
@@ -44,7 +44,7 @@ async fn a_key_is_reserved_in_one_tenant() {
 async fn a_deleted_stream_reserves_nothing_until_it_is_restored() {
     let (stage, cx) = (Stage::new(), caller(1));
     let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
-    profile.email = Some(Email::new("ana@example.com").unwrap().into());
+    profile.emails = Points::one(Email::new("ana@example.com").unwrap());
     let creation = || ContactCommand::Create(Box::new(profile.clone()));
     let execute = |n, command| stage.app.execute::<Contact>(&cx, id(n), Expected::Any, command);
     execute(1, creation()).await.unwrap();

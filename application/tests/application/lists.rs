@@ -11,8 +11,9 @@ use fairlead_application::{
     registry::AGGREGATES,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactProfile},
+    crm::{Contact, ContactEvent, ContactProfile},
     ids::OrganizationId,
+    kernel::Aggregate,
     values::PersonName,
 };
 
@@ -28,7 +29,7 @@ fn row() -> Recorded<Contact> {
         tenant: id(1),
         id: id(2),
         version: 1,
-        state: Contact { profile, deleted: false, erased: false },
+        state: Contact::init(&ContactEvent::Created(Box::new(profile))).unwrap(),
         created_at: event().event.occurred_at,
         updated_at: event().event.occurred_at,
     }

@@ -2,8 +2,7 @@
 
 use fairlead_application::{AppError, Expected};
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
-    kernel::Patch,
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, PointsChange},
     values::{Email, PersonName},
 };
 
@@ -110,8 +109,8 @@ async fn a_rival_that_gives_the_same_stream_the_same_key_is_no_conflict() {
     let (stage, cx) = (Stage::new(), caller(1));
     let creation = ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Ana").unwrap())));
     stage.app.execute::<Contact>(&cx, id(1), Expected::New, creation).await.unwrap();
-    let email = Patch::Set(Some(Email::new("ana@example.com").unwrap()));
-    let change = ContactCommand::Change(Box::new(ContactChange { email, ..ContactChange::default() }));
+    let emails = PointsChange::Primary(Some(Email::new("ana@example.com").unwrap()));
+    let change = ContactCommand::Change(Box::new(ContactChange { emails, ..ContactChange::default() }));
     stage.rival::<Contact>(&cx, id(1), change.clone());
     let outcome = stage.app.execute::<Contact>(&cx, id(1), Expected::Any, change).await;
     assert_eq!(versions(&outcome), [2]);

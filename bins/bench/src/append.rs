@@ -15,7 +15,7 @@ use fairlead_application::{
 };
 use fairlead_domain::{
     crm::{Contact, ContactChange, ContactCommand, ContactProfile},
-    values::{Email, PersonName},
+    values::{Email, PersonName, Points},
 };
 use fairlead_postgres::{Nudge, PostgresStore, app_databases};
 use fairlead_testing::{
@@ -97,6 +97,6 @@ impl Append {
 
 fn create(n: usize) -> ContactCommand {
     let mut profile = ContactProfile::named(PersonName::new(&format!("Ana {n}")).expect("a name"));
-    profile.email = Some(Email::new(&format!("ana{n}@example.com")).expect("an address").into());
+    profile.emails = Points::one(Email::new(&format!("ana{n}@example.com")).expect("an address"));
     ContactCommand::Create(Box::new(profile))
 }

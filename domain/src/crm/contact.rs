@@ -1,24 +1,32 @@
 //! A person the company knows. The data subject of everything personal stored about them.
 
+mod consent;
+mod event;
+mod key;
+mod profile;
 #[cfg(feature = "testing")]
 mod story;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::profile::{MAX_ATTRIBUTES, MAX_OF_OTHERS, MAX_TAGS};
+pub use self::{
+    consent::{Channel, Consent, ConsentStatus},
+    event::ContactEvent,
+    key::{ContactKey, ContactUpsert},
+    profile::{ContactChange, ContactProfile, Employment, PointsChange},
+};
 use crate::{
-    ids::{ContactId, ProjectId, UserId},
-    kernel::{Aggregate, Belonging, DomainError, ErrorKind, Patch, Personal, UniqueKey},
-    values::{Address, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
+    ids::{CompanyId, ContactId},
+    kernel::{Aggregate, Belonging, DomainError, ErrorKind, Invalid, UniqueKey},
+    values::Tag,
 };
 
-/// How many tags a contact may carry.
-const MAX_TAGS: usize = 100;
-/// How many custom attributes a contact may have.
-const MAX_ATTRIBUTES: usize = 100;
+/// How many contacts may be part of one.
+const MAX_ABSORBED: usize = 500;
 
 /// A contact's state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,35 +40,12 @@ pub struct Contact {
     /// Erased: nothing personal is left, and nothing can be added. Counts as deleted, for good.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
-}
-
-/// What is known about a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ContactProfile {
-    /// What the person is called.
-    pub name: Personal<PersonName>,
-    /// Unique among the living contacts of an organization, without regard to case.
+    /// Of which contact this one is part. Counts as deleted, for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<Personal<Email>>,
-    /// Where the person can be called.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<Personal<PhoneNumber>>,
-    /// Where the person lives or works.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<Personal<Address>>,
-    /// Who in the company looks after the person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner_id: Option<UserId>,
-    /// The workspace to which the contact belongs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub project_id: Option<ProjectId>,
-    /// Labels, each once. Personal, since a label can say anything about the person.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "crate::kernel::personal_or_default")]
-    #[schemars(with = "Personal<BTreeSet<Tag>>")]
-    pub tags: BTreeSet<Tag>,
-    /// What the company wishes to note beyond the fields above. All of it counts as personal.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub attributes: BTreeMap<AttributeKey, Personal<AttributeValue>>,
+    pub merged_into: Option<ContactId>,
+    /// Which contacts are part of this one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub absorbed: BTreeSet<ContactId>,
 }
 
 /// What can be asked of a contact.
@@ -70,10 +55,25 @@ pub enum ContactCommand {
     Create(Box<ContactProfile>),
     /// Change attributes; those not named stay.
     Change(Box<ContactChange>),
+    /// Make the person known, or change attributes; and put labels on.
+    Upsert(Box<ContactUpsert>),
     /// Put labels on.
     Tag(BTreeSet<Tag>),
     /// Take labels off.
     Untag(BTreeSet<Tag>),
+    /// Say how the person belongs to a company.
+    LinkCompany(CompanyId, Employment),
+    /// The person does not belong to a company.
+    UnlinkCompany(CompanyId),
+    /// Take in another contact, which is the same person.
+    Absorb {
+        /// The other one.
+        contact_id: ContactId,
+        /// As it is.
+        contact: Box<Contact>,
+    },
+    /// Become part of another contact, which is the same person.
+    MergeInto(ContactId),
     /// Delete softly.
     Delete,
     /// Bring back what was deleted.
@@ -82,84 +82,8 @@ pub enum ContactCommand {
     Erase,
 }
 
-/// A change of attributes, in the sense of JSON merge patch (RFC 7396).
-#[derive(Clone, Default)]
-pub struct ContactChange {
-    /// A new name.
-    pub name: Option<PersonName>,
-    /// A new e-mail address.
-    pub email: Patch<Email>,
-    /// A new telephone number.
-    pub phone: Patch<PhoneNumber>,
-    /// A new address, as a whole.
-    pub address: Patch<Address>,
-    /// A new owner.
-    pub owner_id: Patch<UserId>,
-    /// Another workspace.
-    pub project_id: Patch<ProjectId>,
-    /// Custom attributes to set, or with `None` to remove.
-    pub attributes: BTreeMap<AttributeKey, Option<AttributeValue>>,
-}
-
-/// What happened to a contact. Names are public contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", content = "data")]
-#[expect(missing_docs, reason = "the fields are named as in the profile, where they are explained")]
-pub enum ContactEvent {
-    /// The person became known.
-    #[serde(rename = "contact.created")]
-    Created(Box<ContactProfile>),
-    /// The name changed.
-    #[serde(rename = "contact.renamed")]
-    Renamed { name: Personal<PersonName> },
-    /// The e-mail address changed, or was removed.
-    #[serde(rename = "contact.email_changed")]
-    EmailChanged { email: Option<Personal<Email>> },
-    /// The telephone number changed, or was removed.
-    #[serde(rename = "contact.phone_changed")]
-    PhoneChanged { phone: Option<Personal<PhoneNumber>> },
-    /// The address changed, or was removed.
-    #[serde(rename = "contact.address_changed")]
-    AddressChanged { address: Option<Personal<Address>> },
-    /// Another user looks after the person, or nobody does.
-    #[serde(rename = "contact.owner_changed")]
-    OwnerChanged { owner_id: Option<UserId> },
-    /// The contact moved to another workspace, or out of all.
-    #[serde(rename = "contact.project_changed")]
-    ProjectChanged { project_id: Option<ProjectId> },
-    /// A custom attribute got a value.
-    #[serde(rename = "contact.attribute_set")]
-    AttributeSet { key: AttributeKey, value: Personal<AttributeValue> },
-    /// A custom attribute was removed.
-    #[serde(rename = "contact.attribute_removed")]
-    AttributeRemoved { key: AttributeKey },
-    /// Labels were put on. Until version 2 an event held one.
-    #[serde(rename = "contact.tagged")]
-    Tagged {
-        #[serde(with = "crate::kernel::personal_or_default")]
-        #[schemars(with = "Personal<BTreeSet<Tag>>")]
-        tags: BTreeSet<Tag>,
-    },
-    /// Labels were taken off. Until version 2 an event held one.
-    #[serde(rename = "contact.untagged")]
-    Untagged {
-        #[serde(with = "crate::kernel::personal_or_default")]
-        #[schemars(with = "Personal<BTreeSet<Tag>>")]
-        tags: BTreeSet<Tag>,
-    },
-    /// The contact was deleted softly.
-    #[serde(rename = "contact.deleted")]
-    Deleted {},
-    /// The contact was brought back.
-    #[serde(rename = "contact.restored")]
-    Restored {},
-    /// Everything personal was erased.
-    #[serde(rename = "contact.erased")]
-    Erased {},
-}
-
 /// Why a command on a contact is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContactError {
     /// There is none with this id.
     #[error("there is no such contact")]
@@ -173,20 +97,50 @@ pub enum ContactError {
     /// It was erased; nothing brings it back.
     #[error("the contact was erased, for good")]
     Erased,
+    /// It is part of another one.
+    #[error("the contact is part of {0} now")]
+    Merged(ContactId),
+    /// It can't be part of itself.
+    #[error("a contact can't be merged with itself")]
+    MergedWithItself,
+    /// Nobody becomes known without a name.
+    #[error("a new contact needs a name")]
+    Nameless,
     /// More labels than a contact can carry.
     #[error("a contact carries {MAX_TAGS} tags at most")]
     TooManyTags,
     /// More custom attributes than a contact can have.
     #[error("a contact has {MAX_ATTRIBUTES} custom attributes at most")]
     TooManyAttributes,
+    /// More networks than a contact can be in.
+    #[error("a contact is in {MAX_OF_OTHERS} networks at most")]
+    TooManyHandles,
+    /// More ids in other systems than a contact can have.
+    #[error("a contact has {MAX_OF_OTHERS} external ids at most")]
+    TooManyExternalIds,
+    /// More companies than a contact can belong to.
+    #[error("a contact belongs to {MAX_OF_OTHERS} companies at most")]
+    TooManyCompanies,
+    /// More contacts than can be one.
+    #[error("{MAX_ABSORBED} contacts at most can be part of one")]
+    TooManyAbsorbed,
+    /// Too many addresses or numbers, or the same twice.
+    #[error("addresses and numbers {0}")]
+    Points(Invalid),
+}
+
+impl From<Invalid> for ContactError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Points(invalid)
+    }
 }
 
 impl DomainError for ContactError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound => ErrorKind::NotFound,
-            Self::AlreadyExists | Self::Deleted | Self::Erased => ErrorKind::Conflict,
-            Self::TooManyTags | Self::TooManyAttributes => ErrorKind::Invalid,
+            Self::AlreadyExists | Self::Deleted | Self::Erased | Self::Merged(_) => ErrorKind::Conflict,
+            _ => ErrorKind::Invalid,
         }
     }
 
@@ -196,8 +150,16 @@ impl DomainError for ContactError {
             Self::AlreadyExists => "contact.already_exists",
             Self::Deleted => "contact.deleted",
             Self::Erased => "contact.erased",
+            Self::Merged(_) => "contact.merged",
+            Self::MergedWithItself => "contact.merged_with_itself",
+            Self::Nameless => "contact.nameless",
             Self::TooManyTags => "contact.too_many_tags",
             Self::TooManyAttributes => "contact.too_many_attributes",
+            Self::TooManyHandles => "contact.too_many_handles",
+            Self::TooManyExternalIds => "contact.too_many_external_ids",
+            Self::TooManyCompanies => "contact.too_many_companies",
+            Self::TooManyAbsorbed => "contact.too_many_absorbed",
+            Self::Points(invalid) => invalid.code,
         }
     }
 }
@@ -207,26 +169,45 @@ impl Aggregate for Contact {
     const TYPE: &'static str = "contact";
     const PLURAL: &'static str = "contacts";
     const BELONGS: bool = true;
+    /// Until version 2 there was one e-mail address, telephone number and address at most.
+    const STATE_VERSION: i16 = 2;
     type Id = ContactId;
     type Command = ContactCommand;
     type Event = ContactEvent;
     type Error = ContactError;
 
     fn decide(state: Option<&Self>, command: ContactCommand) -> Result<Vec<ContactEvent>, ContactError> {
-        use ContactCommand::{Change, Create, Delete, Erase, Restore, Tag, Untag};
+        use ContactCommand::{
+            Absorb, Change, Create, Delete, Erase, LinkCompany, MergeInto, Restore, Tag, UnlinkCompany, Untag, Upsert,
+        };
         match (state, command) {
-            (None, Create(profile)) => profile.checked().map(|profile| vec![ContactEvent::Created(profile)]),
+            (None, Create(profile)) => Ok(vec![ContactEvent::Created(Box::new(profile.checked()?))]),
+            (None, Upsert(upsert)) => Ok(vec![ContactEvent::Created(Box::new(upsert.begun()?))]),
             (None, _) => Err(ContactError::NotFound),
             (Some(_), Create(_)) => Err(ContactError::AlreadyExists),
             (Some(contact), Delete | Erase) if contact.erased => Ok(vec![]),
             (Some(contact), _) if contact.erased => Err(ContactError::Erased),
             (Some(_), Erase) => Ok(vec![ContactEvent::Erased {}]),
+            (Some(Self { merged_into: Some(winner), .. }), MergeInto(other)) if *winner == other => Ok(vec![]),
+            (Some(Self { merged_into: Some(winner), .. }), _) => Err(ContactError::Merged(*winner)),
             (Some(contact), Delete) if contact.deleted => Ok(vec![]),
             (Some(contact), Restore) if contact.deleted => Ok(vec![ContactEvent::Restored {}]),
             (Some(contact), _) if contact.deleted => Err(ContactError::Deleted),
             (Some(contact), Change(change)) => contact.profile.changes(*change),
+            (Some(contact), Upsert(upsert)) => {
+                let mut events = contact.profile.changes(upsert.change)?;
+                events.extend(contact.profile.tagged(upsert.tags)?);
+                Ok(events)
+            }
             (Some(contact), Tag(tags)) => contact.profile.tagged(tags),
-            (Some(contact), Untag(tags)) => Ok(contact.profile.untagged(tags).into_iter().collect()),
+            (Some(contact), Untag(tags)) => Ok(contact.profile.untagged(tags)),
+            (Some(contact), LinkCompany(company, employment)) => contact.profile.linked(company, employment),
+            (Some(contact), UnlinkCompany(company_id)) => {
+                let is_linked = contact.profile.companies.contains_key(&company_id);
+                Ok(is_linked.then_some(ContactEvent::CompanyUnlinked { company_id }).into_iter().collect())
+            }
+            (Some(contact), Absorb { contact_id, contact: other }) => contact.absorbs(contact_id, *other),
+            (Some(_), MergeInto(into)) => Ok(vec![ContactEvent::Merged { into }]),
             (Some(_), Delete) => Ok(vec![ContactEvent::Deleted {}]),
             (Some(_), Restore) => Ok(vec![]),
         }
@@ -234,58 +215,56 @@ impl Aggregate for Contact {
 
     fn init(event: &ContactEvent) -> Option<Self> {
         match event {
-            ContactEvent::Created(profile) => {
-                Some(Self { profile: (**profile).clone(), deleted: false, erased: false })
-            }
+            ContactEvent::Created(profile) => Some(Self {
+                profile: (**profile).clone(),
+                deleted: false,
+                erased: false,
+                merged_into: None,
+                absorbed: BTreeSet::new(),
+            }),
             _ => None,
         }
     }
 
     fn apply(&mut self, event: &ContactEvent) {
-        let profile = &mut self.profile;
-        match event.clone() {
-            ContactEvent::Created(created) => *profile = *created,
-            ContactEvent::Renamed { name } => profile.name = name,
-            ContactEvent::EmailChanged { email } => profile.email = email,
-            ContactEvent::PhoneChanged { phone } => profile.phone = phone,
-            ContactEvent::AddressChanged { address } => profile.address = address,
-            ContactEvent::OwnerChanged { owner_id } => profile.owner_id = owner_id,
-            ContactEvent::ProjectChanged { project_id } => profile.project_id = project_id,
-            ContactEvent::AttributeSet { key, value } => drop(profile.attributes.insert(key, value)),
-            ContactEvent::AttributeRemoved { key } => drop(profile.attributes.remove(&key)),
-            ContactEvent::Tagged { tags } => profile.tags.extend(tags),
-            ContactEvent::Untagged { tags } => profile.tags.retain(|tag| !tags.contains(tag)),
+        match event {
+            ContactEvent::Absorbed { contact_ids, .. } => self.absorbed.extend(contact_ids),
+            ContactEvent::Merged { into } => self.merged_into = Some(*into),
             ContactEvent::Deleted {} => self.deleted = true,
             ContactEvent::Restored {} => self.deleted = false,
-            ContactEvent::Erased {} => {
-                profile.erase();
-                self.erased = true;
-            }
+            ContactEvent::Erased {} => self.erased = true,
+            _ => {}
         }
+        // The profile has an arm for each event.
+        self.profile.apply(event.clone());
     }
 
     fn schema_version(event_type: &str) -> i16 {
-        if matches!(event_type, "contact.tagged" | "contact.untagged") { 2 } else { 1 }
+        event::schema_version(event_type)
     }
 
-    fn upcast(event_type: &str, schema_version: i16, mut data: Value) -> Value {
-        match (event_type, schema_version) {
-            ("contact.tagged" | "contact.untagged", 1) => json!({ "tags": [data["tag"].take()] }),
-            _ => data,
-        }
+    fn upcast(event_type: &str, schema_version: i16, data: Value) -> Value {
+        event::upcast(event_type, schema_version, data)
     }
 
     fn belongs(&self) -> Option<Belonging> {
-        Some(Belonging { owner_id: self.profile.owner_id, project_id: self.profile.project_id })
+        let ContactProfile { owner_id, project_id, .. } = self.profile;
+        Some(Belonging { owner_id, project_id })
     }
 
     fn keys(&self) -> Vec<UniqueKey> {
-        let email = self.profile.email.as_ref().and_then(Personal::known);
-        email.map(|email| UniqueKey::new("contact.email", email.normalized())).into_iter().collect()
+        let emails = self.profile.emails.values().map(ContactKey::of_email);
+        let external = self.profile.external_ids.iter().map(ContactKey::of_external_id);
+        // Two spellings of an address are one key.
+        emails.chain(external).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn is_deleted(&self) -> bool {
-        self.deleted || self.erased
+        self.deleted || self.erased || self.merged_into.is_some()
+    }
+
+    fn successor(&self) -> Option<ContactId> {
+        self.merged_into
     }
 
     fn is_erased(&self) -> bool {
@@ -297,86 +276,17 @@ impl Aggregate for Contact {
     }
 }
 
-impl ContactProfile {
-    /// A profile of which only the name is known.
-    pub fn named(name: PersonName) -> Self {
-        Self {
-            name: name.into(),
-            email: None,
-            phone: None,
-            address: None,
-            owner_id: None,
-            project_id: None,
-            tags: BTreeSet::new(),
-            attributes: BTreeMap::new(),
+impl Contact {
+    /// Takes in another one, with all that is part of it.
+    fn absorbs(&self, contact_id: ContactId, other: Self) -> Result<Vec<ContactEvent>, ContactError> {
+        if self.absorbed.contains(&contact_id) {
+            return Ok(vec![]);
         }
-    }
-
-    /// Leaves what is about the company: who looked after the person, and in which workspace.
-    fn erase(&mut self) {
-        let Self { owner_id, project_id, .. } = *self;
-        *self = Self {
-            name: Personal::Erased,
-            email: None,
-            phone: None,
-            address: None,
-            owner_id,
-            project_id,
-            tags: BTreeSet::new(),
-            attributes: BTreeMap::new(),
-        };
-    }
-
-    fn checked(self: Box<Self>) -> Result<Box<Self>, ContactError> {
-        if self.tags.len() > MAX_TAGS {
-            Err(ContactError::TooManyTags)
-        } else if self.attributes.len() > MAX_ATTRIBUTES {
-            Err(ContactError::TooManyAttributes)
-        } else {
-            Ok(self)
+        let contact_ids: BTreeSet<_> = other.absorbed.into_iter().chain([contact_id]).collect();
+        if self.absorbed.len() + contact_ids.len() > MAX_ABSORBED {
+            return Err(ContactError::TooManyAbsorbed);
         }
-    }
-
-    /// One event for each thing that differs.
-    fn changes(&self, change: ContactChange) -> Result<Vec<ContactEvent>, ContactError> {
-        use ContactEvent::{AddressChanged, EmailChanged, OwnerChanged, PhoneChanged, ProjectChanged, Renamed};
-        let mut events = Vec::new();
-        let name = change.name.map(Personal::from).filter(|name| *name != self.name);
-        events.extend(name.map(|name| Renamed { name }));
-        events.extend(change.email.differing(self.email.as_ref()).map(|email| EmailChanged { email }));
-        events.extend(change.phone.differing(self.phone.as_ref()).map(|phone| PhoneChanged { phone }));
-        events.extend(change.address.differing(self.address.as_ref()).map(|address| AddressChanged { address }));
-        events.extend(change.owner_id.differing(self.owner_id.as_ref()).map(|owner_id| OwnerChanged { owner_id }));
-        let project = change.project_id.differing(self.project_id.as_ref());
-        events.extend(project.map(|project_id| ProjectChanged { project_id }));
-        let mut count = self.attributes.len();
-        for (key, value) in change.attributes {
-            match (self.attributes.get(&key), value.map(Personal::from)) {
-                (None, None) => {}
-                (Some(_), None) => {
-                    count -= 1;
-                    events.push(ContactEvent::AttributeRemoved { key });
-                }
-                (Some(present), Some(value)) if *present == value => {}
-                (present, Some(value)) => {
-                    count += usize::from(present.is_none());
-                    events.push(ContactEvent::AttributeSet { key, value });
-                }
-            }
-        }
-        if count > MAX_ATTRIBUTES { Err(ContactError::TooManyAttributes) } else { Ok(events) }
-    }
-
-    fn tagged(&self, tags: BTreeSet<Tag>) -> Result<Vec<ContactEvent>, ContactError> {
-        let tags: BTreeSet<_> = tags.into_iter().filter(|tag| !self.tags.contains(tag)).collect();
-        if self.tags.len() + tags.len() > MAX_TAGS {
-            return Err(ContactError::TooManyTags);
-        }
-        Ok(if tags.is_empty() { vec![] } else { vec![ContactEvent::Tagged { tags }] })
-    }
-
-    fn untagged(&self, tags: BTreeSet<Tag>) -> Option<ContactEvent> {
-        let tags: BTreeSet<_> = tags.into_iter().filter(|tag| self.tags.contains(tag)).collect();
-        (!tags.is_empty()).then_some(ContactEvent::Untagged { tags })
+        let profile = Box::new(self.profile.and(other.profile)?);
+        Ok(vec![ContactEvent::Absorbed { contact_ids, profile }])
     }
 }

@@ -2,4 +2,7 @@
 
 mod contact;
 
-pub use contact::{Contact, ContactChange, ContactCommand, ContactError, ContactEvent, ContactProfile};
+pub use contact::{
+    Channel, Consent, ConsentStatus, Contact, ContactChange, ContactCommand, ContactError, ContactEvent, ContactKey,
+    ContactProfile, ContactUpsert, Employment, PointsChange,
+};

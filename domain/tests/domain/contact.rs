@@ -3,20 +3,21 @@
 use fairlead_domain::{
     crm::{
         Contact, ContactChange,
-        ContactCommand::{self, Delete, Erase, Restore, Tag, Untag},
+        ContactCommand::{self, Absorb, Delete, Erase, LinkCompany, MergeInto, Restore, Tag, UnlinkCompany, Untag},
         ContactError,
         ContactEvent::{
             self, AddressChanged, Created, EmailChanged, OwnerChanged, PhoneChanged, ProjectChanged, Renamed, Tagged,
             Untagged,
         },
-        ContactProfile,
+        ContactProfile, Employment, PointsChange,
     },
     kernel::{Aggregate, DomainError, ErrorKind, Patch, Personal, UniqueKey, testing::given},
+    values::Points,
 };
 
 use crate::samples::{
-    address, change, complete, create, created, created_complete, deleted, email, email_erased, erased, id, many_tags,
-    name, named, phone, restored, tag, tagged, tags, untagged,
+    address, change, complete, create, created, created_complete, deleted, email, email_erased, erased, id, living,
+    many_tags, name, named, phone, restored, tag, tagged, tags, untagged,
 };
 
 /// One of each command, such that it would change a living contact.
@@ -24,6 +25,10 @@ fn everything_but_creation() -> Vec<(&'static str, ContactCommand)> {
     let rename = ContactChange { name: Some(name("Bo")), ..ContactChange::default() };
     vec![
         ("change", change(rename)),
+        ("link", LinkCompany(id(5), Employment::default())),
+        ("unlink", UnlinkCompany(id(4))),
+        ("absorb", Absorb { contact_id: id(6), contact: Box::new(living(named())) }),
+        ("merge", MergeInto(id(7))),
         ("tag", Tag(tags(["new"]))),
         ("untag", Untag(tags(["vip"]))),
         ("delete", Delete),
@@ -39,7 +44,7 @@ fn creating_tells_everything_that_is_known() {
     for profile in [named(), complete()] {
         let contact =
             given::<Contact>([]).when(create(profile.clone())).then([Created(Box::new(profile.clone()))]).state();
-        assert_eq!(contact, Contact { profile, deleted: false, erased: false });
+        assert_eq!(contact, living(profile));
     }
 }
 
@@ -75,20 +80,23 @@ fn each_thing_that_differs_is_one_event() {
     let cases = [
         (ContactChange { name: Some(name("Bo")), ..keep() }, Renamed { name: name("Bo").into() }),
         (
-            ContactChange { email: Patch::Set(Some(email("bo@example.com"))), ..keep() },
-            EmailChanged { email: Some(email("bo@example.com").into()) },
+            ContactChange { emails: PointsChange::Primary(Some(email("bo@example.com"))), ..keep() },
+            EmailChanged { emails: Points::one(email("bo@example.com")) },
         ),
-        (ContactChange { email: Patch::Set(None), ..keep() }, EmailChanged { email: None }),
+        (ContactChange { emails: PointsChange::Primary(None), ..keep() }, EmailChanged { emails: Points::default() }),
         (
-            ContactChange { phone: Patch::Set(Some(phone("+12125550100"))), ..keep() },
-            PhoneChanged { phone: Some(phone("+12125550100").into()) },
+            ContactChange { phones: PointsChange::Primary(Some(phone("+12125550100"))), ..keep() },
+            PhoneChanged { phones: Points::one(phone("+12125550100")) },
         ),
-        (ContactChange { phone: Patch::Set(None), ..keep() }, PhoneChanged { phone: None }),
+        (ContactChange { phones: PointsChange::Primary(None), ..keep() }, PhoneChanged { phones: Points::default() }),
         (
-            ContactChange { address: Patch::Set(Some(address("Porto"))), ..keep() },
-            AddressChanged { address: Some(address("Porto").into()) },
+            ContactChange { addresses: PointsChange::Primary(Some(address("Porto"))), ..keep() },
+            AddressChanged { addresses: Points::one(address("Porto")) },
         ),
-        (ContactChange { address: Patch::Set(None), ..keep() }, AddressChanged { address: None }),
+        (
+            ContactChange { addresses: PointsChange::Primary(None), ..keep() },
+            AddressChanged { addresses: Points::default() },
+        ),
         (ContactChange { owner_id: Patch::Set(Some(id(9))), ..keep() }, OwnerChanged { owner_id: Some(id(9)) }),
         (ContactChange { owner_id: Patch::Set(None), ..keep() }, OwnerChanged { owner_id: None }),
         (ContactChange { project_id: Patch::Set(Some(id(9))), ..keep() }, ProjectChanged { project_id: Some(id(9)) }),
@@ -104,9 +112,9 @@ fn each_thing_that_differs_is_one_event() {
 fn several_things_that_differ_are_several_events_and_the_state_shows_them_all() {
     let wanted = ContactChange {
         name: Some(name("Bo")),
-        email: Patch::Set(Some(email("bo@example.com"))),
-        phone: Patch::Set(None),
-        address: Patch::Set(Some(address("Porto"))),
+        emails: PointsChange::Primary(Some(email("bo@example.com"))),
+        phones: PointsChange::Primary(None),
+        addresses: PointsChange::Primary(Some(address("Porto"))),
         owner_id: Patch::Set(None),
         project_id: Patch::Set(Some(id(9))),
         ..ContactChange::default()
@@ -115,39 +123,39 @@ fn several_things_that_differ_are_several_events_and_the_state_shows_them_all() 
         .when(change(wanted))
         .then([
             Renamed { name: name("Bo").into() },
-            EmailChanged { email: Some(email("bo@example.com").into()) },
-            PhoneChanged { phone: None },
-            AddressChanged { address: Some(address("Porto").into()) },
+            EmailChanged { emails: Points::one(email("bo@example.com")) },
+            PhoneChanged { phones: Points::default() },
+            AddressChanged { addresses: Points::one(address("Porto")) },
             OwnerChanged { owner_id: None },
             ProjectChanged { project_id: Some(id(9)) },
         ])
         .state();
     let mut expected = complete();
     expected.name = name("Bo").into();
-    expected.email = Some(email("bo@example.com").into());
-    expected.phone = None;
-    expected.address = Some(address("Porto").into());
+    expected.emails = Points::one(email("bo@example.com"));
+    expected.phones = Points::default();
+    expected.addresses = Points::one(address("Porto"));
     expected.owner_id = None;
     expected.project_id = Some(id(9));
-    assert_eq!(contact, Contact { profile: expected, deleted: false, erased: false });
+    assert_eq!(contact, living(expected));
 }
 
 #[test]
 fn what_is_named_but_already_so_is_no_event() {
     let same = ContactChange {
         name: Some(name("Ana")),
-        email: Patch::Set(Some(email("Ana@Example.com"))),
-        phone: Patch::Set(Some(phone("+351 21 123 4567"))),
-        address: Patch::Set(Some(address("Lisboa"))),
+        emails: PointsChange::Primary(Some(email("Ana@Example.com"))),
+        phones: PointsChange::Primary(Some(phone("+351 21 123 4567"))),
+        addresses: PointsChange::Primary(Some(address("Lisboa"))),
         owner_id: Patch::Set(Some(id(1))),
         project_id: Patch::Set(Some(id(2))),
         ..ContactChange::default()
     };
     given::<Contact>([created_complete()]).when(change(same)).then_nothing();
     let absent = ContactChange {
-        email: Patch::Set(None),
-        phone: Patch::Set(None),
-        address: Patch::Set(None),
+        emails: PointsChange::Primary(None),
+        phones: PointsChange::Primary(None),
+        addresses: PointsChange::Primary(None),
         owner_id: Patch::Set(None),
         project_id: Patch::Set(None),
         ..ContactChange::default()
@@ -165,18 +173,18 @@ fn an_empty_change_changes_nothing() {
 #[test]
 fn an_email_in_other_case_is_a_change_of_its_spelling() {
     let lower = email("ana@example.com");
-    let wanted = ContactChange { email: Patch::Set(Some(lower.clone())), ..ContactChange::default() };
-    let event = EmailChanged { email: Some(lower.into()) };
+    let wanted = ContactChange { emails: PointsChange::Primary(Some(lower.clone())), ..ContactChange::default() };
+    let event = EmailChanged { emails: Points::one(lower) };
     given::<Contact>([created_complete()]).when(change(wanted)).then([event]);
 }
 
 #[test]
-fn an_erased_value_can_be_given_again_or_removed() {
-    for wanted in [Some(email("Ana@Example.com")), None] {
-        let event = EmailChanged { email: wanted.clone().map(Into::into) };
-        let wanted = ContactChange { email: Patch::Set(wanted), ..ContactChange::default() };
-        given::<Contact>([created_complete(), email_erased()]).when(change(wanted)).then([event]);
-    }
+fn an_erased_value_can_be_given_again_and_is_removed_already() {
+    let give = |email| change(ContactChange { emails: PointsChange::Primary(email), ..ContactChange::default() });
+    let given_again = || given::<Contact>([created_complete(), email_erased()]);
+    let event = EmailChanged { emails: Points::one(email("Ana@Example.com")) };
+    given_again().when(give(Some(email("Ana@Example.com")))).then([event]);
+    given_again().when(give(None)).then_nothing();
 }
 
 // Labels
@@ -251,9 +259,9 @@ fn what_was_never_deleted_needs_no_restoration() {
 #[test]
 fn deleting_and_restoring_lose_nothing() {
     let contact = given::<Contact>([created_complete(), deleted()]).state();
-    assert_eq!(contact, Contact { profile: complete(), deleted: true, erased: false });
+    assert_eq!(contact, Contact { deleted: true, ..living(complete()) });
     let contact = given::<Contact>([created_complete(), deleted(), restored()]).state();
-    assert_eq!(contact, Contact { profile: complete(), deleted: false, erased: false });
+    assert_eq!(contact, living(complete()));
 }
 
 #[test]
@@ -295,7 +303,7 @@ fn erasing_leaves_a_shell_and_repeating_it_is_nothing() {
             project_id: complete().project_id,
             ..named()
         };
-        assert_eq!(state, Contact { profile: shell, deleted: false, erased: true });
+        assert_eq!(state, Contact { erased: true, ..living(shell) });
         assert!(state.is_erased() && state.is_deleted() && state.keys().is_empty());
         assert!(was_deleted || serde_json::to_string(&state).unwrap().contains("\"erased\":true"));
     }
@@ -338,13 +346,13 @@ fn an_email_is_reserved_in_lower_case() {
 #[test]
 fn without_a_known_email_nothing_is_reserved() {
     assert_eq!(given::<Contact>([created()]).state().keys(), []);
-    assert_eq!(given::<Contact>([created_complete(), EmailChanged { email: None }]).state().keys(), []);
+    assert_eq!(given::<Contact>([created_complete(), EmailChanged { emails: Points::default() }]).state().keys(), []);
     assert_eq!(given::<Contact>([created_complete(), email_erased()]).state().keys(), []);
 }
 
 #[test]
 fn a_new_email_takes_the_place_of_the_old_one() {
-    let event = EmailChanged { email: Some(email("BO@example.com").into()) };
+    let event = EmailChanged { emails: Points::one(email("BO@example.com")) };
     let keys = given::<Contact>([created_complete(), event]).state().keys();
     assert_eq!(keys, [UniqueKey::new("contact.email", "bo@example.com")]);
 }

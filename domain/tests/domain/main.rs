@@ -5,6 +5,8 @@
 mod api_key;
 mod attributes;
 mod contact;
+mod contact_merging;
+mod contact_records;
 mod grants;
 mod ids;
 mod kernel;

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use fairlead_domain::{
-    crm::{Contact, ContactChange},
+    crm::{Contact, ContactChange, PointsChange},
     kernel::{Aggregate, Patch, Personal, testing::given},
-    values::{Address, AddressParts, AttributeValue},
+    values::{Address, AddressParts, AttributeValue, Points},
 };
 
 use crate::samples::{change, complete, created_complete, email, key, name, phone, tag, tagged, untagged, value};
@@ -46,7 +46,7 @@ fn the_search_itself_finds_what_is_shown() {
 #[test]
 fn a_state_hides_what_is_personal() {
     let mut contact = given::<Contact>([created_complete()]).state();
-    contact.profile.address = Some(full_address().into());
+    contact.profile.addresses = Points::one(full_address());
     shows_nothing_personal(&contact);
     shows_nothing_personal(&complete());
 }
@@ -56,9 +56,9 @@ fn every_event_hides_what_is_personal() {
     let contact = given::<Contact>([created_complete()]).state();
     let wanted = ContactChange {
         name: Some(name("Bo")),
-        email: Patch::Set(Some(email("bo@example.com"))),
-        phone: Patch::Set(Some(phone("+12125550100"))),
-        address: Patch::Set(Some(full_address())),
+        emails: PointsChange::Primary(Some(email("bo@example.com"))),
+        phones: PointsChange::Primary(Some(phone("+12125550100"))),
+        addresses: PointsChange::Primary(Some(full_address())),
         attributes: [(key("budget"), None), (key("secret"), Some(value("secret")))].into(),
         ..ContactChange::default()
     };

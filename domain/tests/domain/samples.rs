@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_domain::{
-    crm::{ContactChange, ContactCommand, ContactEvent, ContactProfile},
-    kernel::Personal,
-    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, Label, PersonName, PhoneNumber, Tag},
+    crm::{Contact, ContactChange, ContactCommand, ContactEvent, ContactProfile},
+    kernel::{Aggregate, fold},
+    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, Label, PersonName, PhoneNumber, Points, Tag},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -74,14 +74,30 @@ pub(crate) fn named() -> ContactProfile {
 /// Ana, of whom everything is known.
 pub(crate) fn complete() -> ContactProfile {
     let mut profile = named();
-    profile.email = Some(email("Ana@Example.com").into());
-    profile.phone = Some(phone("+351211234567").into());
-    profile.address = Some(address("Lisboa").into());
+    profile.emails = Points::one(email("Ana@Example.com"));
+    profile.phones = Points::one(phone("+351211234567"));
+    profile.addresses = Points::one(address("Lisboa"));
     profile.owner_id = Some(id(1));
     profile.project_id = Some(id(2));
     profile.tags = tags(["vip"]);
     profile.attributes = [(key("budget"), value(1000).into())].into();
     profile
+}
+
+/// Who is known so.
+pub(crate) fn living(profile: ContactProfile) -> Contact {
+    Contact::init(&ContactEvent::Created(Box::new(profile))).unwrap()
+}
+
+/// What a command makes of what happened so far.
+pub(crate) fn after<A: Aggregate<Error: std::fmt::Debug>>(
+    history: impl IntoIterator<Item = A::Event>,
+    command: A::Command,
+) -> A {
+    let history: Vec<_> = history.into_iter().collect();
+    let state = fold::<A>(None, &history);
+    let events = A::decide(state.as_ref(), command).unwrap();
+    fold(state, &events).unwrap()
 }
 
 pub(crate) fn created() -> ContactEvent {
@@ -117,7 +133,7 @@ pub(crate) fn attribute_set(name: &str, json: impl Into<Value>) -> ContactEvent 
 }
 
 pub(crate) fn email_erased() -> ContactEvent {
-    ContactEvent::EmailChanged { email: Some(Personal::Erased) }
+    ContactEvent::EmailChanged { emails: Points::default() }
 }
 
 pub(crate) fn create(profile: ContactProfile) -> ContactCommand {

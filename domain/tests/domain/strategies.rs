@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactEvent, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactEvent, ContactProfile, Employment, PointsChange},
     kernel::{Aggregate, Patch, Personal, fold},
-    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
+    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Point, Points, Tag},
 };
 use proptest::{
     collection::vec,
@@ -17,7 +17,7 @@ use proptest::{
 use serde_json::{Number, Value};
 use uuid::Uuid;
 
-use crate::samples::{key, tag, value};
+use crate::samples::{key, living, tag, value};
 
 /// Text of which a third is what values usually look like, so that it is often accepted.
 pub(crate) fn text() -> impl Strategy<Value = String> {
@@ -88,21 +88,45 @@ pub(crate) fn attribute_value() -> impl Strategy<Value = AttributeValue> + Clone
     .prop_map(value)
 }
 
-fn known<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<Personal<T>>> {
-    option::of(value.prop_map(Personal::Known))
+fn points<T: Clone + PartialEq + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Points<T>> {
+    vec(value, 0..3).prop_filter_map("each once", |values| {
+        Points::new(values.into_iter().map(|value| Point { value, label: None, primary: false }).collect()).ok()
+    })
 }
 
 fn profile() -> impl Strategy<Value = ContactProfile> {
-    let people = (few_names(), known(few_emails()), known(few_phones()), known(few_addresses()));
+    let people = (few_names(), points(few_emails()), points(few_phones()), points(few_addresses()));
     let rest = (
         option::of(few_ids()),
         option::of(few_ids()),
         labels(),
         attributes(attribute_value().prop_map(Personal::Known)),
     );
-    (people, rest).prop_map(|((name, email, phone, address), (owner_id, project_id, tags, attributes))| {
-        ContactProfile { name: name.into(), email, phone, address, owner_id, project_id, tags, attributes }
+    (people, rest).prop_map(|((name, emails, phones, addresses), (owner_id, project_id, tags, attributes))| {
+        let named = ContactProfile::named(name);
+        ContactProfile { emails, phones, addresses, owner_id, project_id, tags, attributes, ..named }
     })
+}
+
+fn points_change<T: Clone + PartialEq + std::fmt::Debug>(
+    value: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = ChangedPoints<T>> {
+    let value = value.boxed();
+    prop_oneof![
+        Just(ChangedPoints(PointsChange::Keep)),
+        option::of(value.clone()).prop_map(|value| ChangedPoints(PointsChange::Primary(value))),
+        points(value).prop_map(|points| ChangedPoints(PointsChange::All(points))),
+    ]
+}
+
+/// Changes have no `Debug` either.
+#[derive(Clone)]
+struct ChangedPoints<T>(PointsChange<T>);
+
+impl<T> std::fmt::Debug for ChangedPoints<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChangedPoints")
+    }
 }
 
 fn patch<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Patch<T>> {
@@ -112,15 +136,17 @@ fn patch<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl St
 fn change() -> impl Strategy<Value = Shown> {
     (
         option::of(few_names()),
-        patch(few_emails()),
-        patch(few_phones()),
-        patch(few_addresses()),
+        points_change(few_emails()),
+        points_change(few_phones()),
+        points_change(few_addresses()),
         patch(few_ids()),
         patch(few_ids()),
         attributes(option::of(attribute_value())),
     )
-        .prop_map(|(name, email, phone, address, owner_id, project_id, attributes)| {
-            let change = ContactChange { name, email, phone, address, owner_id, project_id, attributes };
+        .prop_map(|(name, emails, phones, addresses, owner_id, project_id, attributes)| {
+            let (emails, phones, addresses) = (emails.0, phones.0, addresses.0);
+            let keep = ContactChange::default();
+            let change = ContactChange { name, emails, phones, addresses, owner_id, project_id, attributes, ..keep };
             Shown(ContactCommand::Change(Box::new(change)))
         })
 }
@@ -134,6 +160,11 @@ impl std::fmt::Debug for Shown {
         f.write_str(match &self.0 {
             ContactCommand::Create(_) => "Create",
             ContactCommand::Change(_) => "Change",
+            ContactCommand::Upsert(..) => "Upsert",
+            ContactCommand::LinkCompany(..) => "LinkCompany",
+            ContactCommand::UnlinkCompany(_) => "UnlinkCompany",
+            ContactCommand::Absorb { .. } => "Absorb",
+            ContactCommand::MergeInto(_) => "MergeInto",
             ContactCommand::Tag(_) => "Tag",
             ContactCommand::Untag(_) => "Untag",
             ContactCommand::Delete => "Delete",
@@ -147,6 +178,12 @@ pub(crate) fn command() -> impl Strategy<Value = Shown> {
     prop_oneof![
         2 => profile().prop_map(|profile| Shown(ContactCommand::Create(Box::new(profile)))),
         4 => change(),
+        1 => (profile(), few_ids()).prop_map(|(profile, contact_id)| {
+            let contact = Box::new(living(profile));
+            Shown(ContactCommand::Absorb { contact_id, contact })
+        }),
+        1 => few_ids().prop_map(|id| Shown(ContactCommand::LinkCompany(id, Employment::default()))),
+        1 => few_ids().prop_map(|id| Shown(ContactCommand::UnlinkCompany(id))),
         2 => labels().prop_map(|tags| Shown(ContactCommand::Tag(tags))),
         2 => labels().prop_map(|tags| Shown(ContactCommand::Untag(tags))),
         1 => Just(Shown(ContactCommand::Delete)),
@@ -180,11 +217,11 @@ fn erase(event: &mut ContactEvent) {
     match event {
         ContactEvent::Created(profile) => {
             profile.name = Personal::Erased;
-            profile.email = Some(Personal::Erased);
+            profile.emails = Points::default();
             profile.attributes.values_mut().for_each(|value| *value = Personal::Erased);
         }
-        ContactEvent::EmailChanged { email } => *email = Some(Personal::Erased),
-        ContactEvent::AddressChanged { address } => *address = Some(Personal::Erased),
+        ContactEvent::EmailChanged { emails } => *emails = Points::default(),
+        ContactEvent::AddressChanged { addresses } => *addresses = Points::default(),
         ContactEvent::AttributeSet { value, .. } => *value = Personal::Erased,
         _ => {}
     }

@@ -4,7 +4,7 @@ use fairlead_application::list::{Condition, FieldKind, Filter, Literal, Operator
 use sea_orm::{
     ExprTrait, IntoSimpleExpr,
     sea_query::{
-        Expr, Func,
+        Expr, Func, Query,
         extension::postgres::{PgBinOper, PgFunc},
     },
 };
@@ -28,15 +28,18 @@ pub(crate) fn compiled<P: StateProjection>(filter: &Filter) -> Option<Expr> {
 
 fn tested<P: StateProjection>(Condition { field, test }: &Condition) -> Expr {
     let column = P::column(field).into_simple_expr();
-    let is_set = matches!(field.kind, FieldKind::Labels | FieldKind::Ids);
+    let is_set = matches!(field.kind, FieldKind::Texts | FieldKind::Labels | FieldKind::Ids);
     let is_empty = |column: Expr| match is_set {
         true => Expr::from(Func::cust("cardinality").arg(column)).eq(0),
         false => column.is_null(),
     };
     match test {
+        Test::Compare(Operator::Equal, value) if is_set => literal(value).eq(PgFunc::any(column)),
+        Test::Compare(Operator::NotEqual, value) if is_set => literal(value).eq(PgFunc::any(column)).not(),
         Test::Compare(operator, value) if is_set => {
-            let among = literal(value).eq(PgFunc::any(column));
-            if *operator == Operator::NotEqual { among.not() } else { among }
+            let mut one = Query::select();
+            one.expr(Expr::val(1)).from_function(Func::cust("unnest").arg(column), "one");
+            Expr::exists(one.and_where(compared(Expr::col("one"), *operator, value)).to_owned())
         }
         Test::Compare(operator, value) => compared(column, *operator, value),
         Test::OneOf(values) if is_set => column.binary(PgBinOper::Overlap, set(field.kind, values)),

@@ -328,9 +328,12 @@ fn read_row(
         FieldKind::Integer => row.try_get::<Option<i64>>("", at)?.map(Literal::Integer),
         FieldKind::Number => row.try_get::<Option<f64>>("", at)?.map(Literal::Number),
         FieldKind::Relevance => row.try_get::<Option<i32>>("", at)?.map(Literal::Relevance),
-        FieldKind::Text | FieldKind::Term | FieldKind::Choice(_) | FieldKind::Labels | FieldKind::Ids => {
-            row.try_get::<Option<String>>("", at)?.map(Literal::Text)
-        }
+        FieldKind::Text
+        | FieldKind::Term
+        | FieldKind::Choice(_)
+        | FieldKind::Texts
+        | FieldKind::Labels
+        | FieldKind::Ids => row.try_get::<Option<String>>("", at)?.map(Literal::Text),
     };
     Ok((recorded, value))
 }

@@ -34,17 +34,22 @@ impl Lookup {
         let mut sql = format!("select {function}(p_words => $1::tsquery, p_most => $2");
         let (mut arguments, mut useful) = (Vec::new(), false);
         for field in P::Aggregate::FIELDS {
-            let conditions = filter.demanded().filter(|condition| *condition.field == *field);
-            let argument = match field.kind {
-                FieldKind::Text => Value::from(longest_part(conditions)),
-                FieldKind::Labels => labels(conditions),
-                FieldKind::Ids => members(conditions),
-                _ => continue,
+            let conditions = || filter.demanded().filter(|condition| *condition.field == *field);
+            let of_field = match field.kind {
+                FieldKind::Text => vec![("", Value::from(longest_part(conditions())))],
+                FieldKind::Texts => {
+                    vec![("", labels(conditions())), ("_part", Value::from(longest_part(conditions())))]
+                }
+                FieldKind::Labels => vec![("", labels(conditions()))],
+                FieldKind::Ids => vec![("", members(conditions()))],
+                _ => Vec::new(),
             };
-            useful |= argument != argument.as_null();
-            arguments.push(argument);
-            // The names are our own.
-            sql.push_str(&format!(", p_{} => ${}", field.name, arguments.len() + 2));
+            for (part, argument) in of_field {
+                useful |= argument != argument.as_null();
+                arguments.push(argument);
+                // The names are our own.
+                sql.push_str(&format!(", p_{}{part} => ${}", field.name, arguments.len() + 2));
+            }
         }
         sql.push_str(") as ids");
         Self { sql: Some(sql), arguments, useful }

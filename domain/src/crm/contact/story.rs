@@ -2,13 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, NaiveDate};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Contact, ContactChange, ContactCommand, ContactProfile};
+use super::{
+    Channel, Consent, ConsentStatus, Contact, ContactChange, ContactCommand, ContactEvent, ContactProfile, Employment,
+    PointsChange,
+};
 use crate::{
-    kernel::{Invalid, Patch, testing::Story},
-    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
+    kernel::{Aggregate, Invalid, Patch, Personal, testing::Story},
+    values::{
+        Address, AddressParts, AttributeKey, AttributeValue, Email, ExternalId, Handle, Label, Language,
+        LifecycleStage, PersonName, PhoneNumber, Point, Points, SystemName, Tag, TimeZone,
+    },
 };
 
 impl Story for Contact {
@@ -27,41 +34,94 @@ impl Story for Contact {
 }
 
 fn life() -> Result<Vec<ContactCommand>, Invalid> {
-    let attribute = |key, value| Ok::<_, Invalid>((AttributeKey::new(key)?, AttributeValue::new(value)?));
-    let parts = |city: &str| AddressParts {
+    let profile = profile()?;
+    let other = ContactEvent::Created(Box::new(ContactProfile {
+        emails: Points::one(Email::new("ana@example.org")?),
+        ..ContactProfile::named(PersonName::new("Ana L.")?)
+    }));
+    let other = Contact::init(&other).ok_or_else(|| Invalid::new("story", "begins with a creation"))?;
+    let company = Uuid::from_u128(5).into();
+    let employment = Employment {
+        role: Some(Label::new("Engineer")?),
+        since: NaiveDate::from_ymd_opt(2020, 3, 1),
+        until: NaiveDate::from_ymd_opt(2025, 3, 31),
+    };
+    Ok(vec![
+        ContactCommand::Create(Box::new(profile)),
+        ContactCommand::Change(Box::new(change()?)),
+        ContactCommand::Tag(BTreeSet::from([Tag::new("lisbon")?, Tag::new("customer")?])),
+        ContactCommand::Untag(BTreeSet::from([Tag::new("vip")?])),
+        ContactCommand::LinkCompany(company, employment),
+        ContactCommand::UnlinkCompany(company),
+        ContactCommand::Absorb { contact_id: Uuid::from_u128(6).into(), contact: Box::new(other) },
+        ContactCommand::Delete,
+        ContactCommand::Restore,
+        ContactCommand::MergeInto(Uuid::from_u128(7).into()),
+    ])
+}
+
+fn profile() -> Result<ContactProfile, Invalid> {
+    let email = |text, label, primary| {
+        Ok::<_, Invalid>(Point { value: Email::new(text)?, label: Some(Label::new(label)?), primary })
+    };
+    let consent = Consent { status: ConsentStatus::Granted, at: DateTime::UNIX_EPOCH };
+    Ok(ContactProfile {
+        emails: Points::new(vec![email("ana@example.net", "home", false)?, email("Ana@example.com", "work", true)?])?,
+        phones: Points::one(PhoneNumber::new("+351 21 123 4567")?),
+        addresses: Points::one(Address::new(parts("Lisboa"))?),
+        job_title: Some(Label::new("Engineer")?.into()),
+        birthday: NaiveDate::from_ymd_opt(1990, 4, 25).map(Personal::from),
+        language: Some(Language::new("pt-PT")?.into()),
+        time_zone: Some(TimeZone::new("Europe/Lisbon")?.into()),
+        lifecycle_stage: Some(LifecycleStage::Lead),
+        source: Some(Label::new("fair")?),
+        handles: BTreeMap::from([(SystemName::new("mastodon")?, Handle::new("@ana@example.social")?.into())]),
+        external_ids: BTreeSet::from([external_id("1")?]),
+        consents: BTreeMap::from([(Channel::Email, consent)]),
+        companies: BTreeMap::from([(Uuid::from_u128(4).into(), Employment::default().into())]),
+        owner_id: Some(Uuid::from_u128(1).into()),
+        project_id: Some(Uuid::from_u128(2).into()),
+        tags: BTreeSet::from([Tag::new("vip")?]),
+        attributes: BTreeMap::from([(AttributeKey::new("budget")?, AttributeValue::new(json!(1250.5))?.into())]),
+        ..ContactProfile::named(PersonName::new("Ana Lima")?)
+    })
+}
+
+/// Everything otherwise.
+fn change() -> Result<ContactChange, Invalid> {
+    Ok(ContactChange {
+        name: Some(PersonName::new("Ana Maria Lima")?),
+        emails: PointsChange::Primary(Some(Email::new("ana.maria@example.com")?)),
+        phones: PointsChange::Primary(None),
+        addresses: PointsChange::All(Points::one(Address::new(parts("Porto"))?)),
+        job_title: Patch::Set(Some(Label::new("Head of engineering")?)),
+        birthday: Patch::Set(NaiveDate::from_ymd_opt(1990, 4, 26)),
+        language: Patch::Set(Some(Language::new("pt")?)),
+        time_zone: Patch::Set(None),
+        lifecycle_stage: Patch::Set(Some(LifecycleStage::Customer)),
+        source: Patch::Set(None),
+        handles: BTreeMap::from([(SystemName::new("mastodon")?, Some(Handle::new("@ana@example.town")?))]),
+        external_ids: Some(BTreeSet::from([external_id("1")?, external_id("2")?])),
+        consents: BTreeMap::from([(Channel::Email, None)]),
+        owner_id: Patch::Set(Some(Uuid::from_u128(3).into())),
+        project_id: Patch::Set(None),
+        attributes: BTreeMap::from([
+            (AttributeKey::new("language")?, Some(AttributeValue::new(json!("pt"))?)),
+            (AttributeKey::new("budget")?, None),
+        ]),
+    })
+}
+
+fn external_id(id: &str) -> Result<ExternalId, Invalid> {
+    Ok(ExternalId { source: SystemName::new("shop")?, id: Handle::new(id)? })
+}
+
+fn parts(city: &str) -> AddressParts {
+    AddressParts {
         street: Some("Rua Augusta 1".to_owned()),
         city: Some(city.to_owned()),
         postal_code: Some("1100-048".to_owned()),
         country: Some("pt".to_owned()),
         region: None,
-    };
-    let (budget, amount) = attribute("budget", json!(1250.5))?;
-    let mut profile = ContactProfile::named(PersonName::new("Ana Lima")?);
-    profile.email = Some(Email::new("Ana@example.com")?.into());
-    profile.phone = Some(PhoneNumber::new("+351 21 123 4567")?.into());
-    profile.address = Some(Address::new(parts("Lisboa"))?.into());
-    profile.owner_id = Some(Uuid::from_u128(1).into());
-    profile.project_id = Some(Uuid::from_u128(2).into());
-    profile.tags = BTreeSet::from([Tag::new("vip")?]);
-    profile.attributes = BTreeMap::from([(budget.clone(), amount.into())]);
-    let everything = ContactChange {
-        name: Some(PersonName::new("Ana Maria Lima")?),
-        email: Patch::Set(Some(Email::new("ana.maria@example.com")?)),
-        phone: Patch::Set(None),
-        address: Patch::Set(Some(Address::new(parts("Porto"))?)),
-        owner_id: Patch::Set(Some(Uuid::from_u128(3).into())),
-        project_id: Patch::Set(None),
-        attributes: {
-            let (language, portuguese) = attribute("language", json!("pt"))?;
-            BTreeMap::from([(language, Some(portuguese)), (budget, None)])
-        },
-    };
-    Ok(vec![
-        ContactCommand::Create(Box::new(profile)),
-        ContactCommand::Change(Box::new(everything)),
-        ContactCommand::Tag(BTreeSet::from([Tag::new("lisbon")?, Tag::new("customer")?])),
-        ContactCommand::Untag(BTreeSet::from([Tag::new("vip")?])),
-        ContactCommand::Delete,
-        ContactCommand::Restore,
-    ])
+    }
 }

@@ -2,13 +2,15 @@
 //!
 //! A route says what its operations mean; the rest is here.
 
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+
 use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody, http::StatusCode};
 use fairlead_application::{
     App, AppError, Expected, Step, StepAnswer,
     access::{Authorized, Permits},
     batch::{BatchError, Mode},
 };
-use fairlead_domain::kernel::{Aggregate, Invalid};
+use fairlead_domain::kernel::{Aggregate, Invalid, UniqueKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use utoipa::{ToSchema, openapi};
@@ -40,16 +42,26 @@ pub(crate) struct Operation<V> {
     /// What to do.
     pub(crate) op: V,
     id: Option<Uuid>,
+    by: Option<Box<RawValue>>,
     if_match: Option<i64>,
     data: Option<Box<RawValue>>,
 }
 
 /// A command on a record.
 pub(crate) struct Meant<A: Aggregate> {
-    /// `None` makes a record.
-    id: Option<Uuid>,
+    target: Target,
     expected: Expected,
     command: A::Command,
+}
+
+/// Which record is meant.
+enum Target {
+    /// One that is made.
+    New,
+    /// This one.
+    Record(Uuid),
+    /// The one that holds a key; one that is made when there is none.
+    Holder(UniqueKey),
 }
 
 impl<V> Operation<V> {
@@ -62,13 +74,38 @@ impl<V> Operation<V> {
         command: impl FnOnce(T) -> Result<A::Command, Problem>,
     ) -> Result<Meant<A>, Problem> {
         let mut faults = Vec::new();
+        let there = [("id", self.id.is_some()), ("by", self.by.is_some()), ("if_match", self.if_match.is_some())];
+        for (name, _) in there.into_iter().filter(|(_, there)| *there) {
+            faults.push(surplus(name, "is not for what does not exist yet"));
+        }
+        let command = read(self.data, "data", &mut faults, command);
+        finish(faults, command.map(|command| Meant { target: Target::New, expected: Expected::New, command }))
+    }
+
+    /// The operation changes the record that holds a key, or makes one that holds it. `key` reads what stands in `by`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, by place in the operation.
+    pub(crate) fn upserts<A: Aggregate, K: DeserializeOwned, U, T: DeserializeOwned>(
+        self,
+        key: impl FnOnce(K) -> Result<(UniqueKey, U), Problem>,
+        command: impl FnOnce(U, T) -> Result<A::Command, Problem>,
+    ) -> Result<Meant<A>, Problem> {
+        let mut faults = Vec::new();
         for (name, there) in [("id", self.id.is_some()), ("if_match", self.if_match.is_some())] {
             if there {
-                faults.push(surplus(name, "is not for what does not exist yet"));
+                faults.push(surplus(name, "is not for what may not exist yet"));
             }
         }
-        let command = self.data(&mut faults, command);
-        finish(faults, command.map(|command| Meant { id: None, expected: Expected::New, command }))
+        let key = read(self.by, "by", &mut faults, key);
+        let mut holder = None;
+        let command = read(self.data, "data", &mut faults, |data| {
+            let Some((key, by)) = key else { return Ok(None) };
+            holder = Some(Target::Holder(key));
+            command(by, data).map(Some)
+        });
+        let meant = command.flatten().zip(holder);
+        finish(faults, meant.map(|(command, target)| Meant { target, expected: Expected::Any, command }))
     }
 
     /// The operation changes a record as its data say.
@@ -80,9 +117,9 @@ impl<V> Operation<V> {
         command: impl FnOnce(T) -> Result<A::Command, Problem>,
     ) -> Result<Meant<A>, Problem> {
         let mut faults = Vec::new();
-        let (id, expected) = self.record(&mut faults);
-        let command = self.data(&mut faults, command);
-        finish(faults, command.map(|command| Meant { id, expected, command }))
+        let (target, expected) = self.record(&mut faults);
+        let command = read(self.data, "data", &mut faults, command);
+        finish(faults, target.zip(command).map(|(target, command)| Meant { target, expected, command }))
     }
 
     /// The operation has no data.
@@ -91,32 +128,37 @@ impl<V> Operation<V> {
     /// Everything that is wrong with it, by place in the operation.
     pub(crate) fn does<A: Aggregate>(self, command: A::Command) -> Result<Meant<A>, Problem> {
         let mut faults = Vec::new();
-        let (id, expected) = self.record(&mut faults);
+        let (target, expected) = self.record(&mut faults);
         if self.data.is_some() {
             faults.push(surplus("data", "is not for this operation"));
         }
-        finish(faults, Some(Meant { id, expected, command }))
+        finish(faults, target.map(|target| Meant { target, expected, command }))
     }
 
-    fn record(&self, faults: &mut Vec<Fault>) -> (Option<Uuid>, Expected) {
+    fn record(&self, faults: &mut Vec<Fault>) -> (Option<Target>, Expected) {
         if self.id.is_none() {
             faults.push(missing("id"));
         }
-        (self.id, self.if_match.map_or(Expected::Any, Expected::Exactly))
+        if self.by.is_some() {
+            faults.push(surplus("by", "is not for this operation"));
+        }
+        (self.id.map(Target::Record), self.if_match.map_or(Expected::Any, Expected::Exactly))
     }
+}
 
-    fn data<T: DeserializeOwned, C>(
-        self,
-        faults: &mut Vec<Fault>,
-        command: impl FnOnce(T) -> Result<C, Problem>,
-    ) -> Option<C> {
-        let Some(data) = self.data else {
-            faults.push(missing("data"));
-            return None;
-        };
-        let read = decode(data.get().as_bytes()).and_then(command);
-        read.map_err(|problem| faults.extend(problem.within("/data").into_faults())).ok()
-    }
+/// What a member of an operation means.
+fn read<T: DeserializeOwned, C>(
+    json: Option<Box<RawValue>>,
+    name: &str,
+    faults: &mut Vec<Fault>,
+    meaning: impl FnOnce(T) -> Result<C, Problem>,
+) -> Option<C> {
+    let Some(json) = json else {
+        faults.push(missing(name));
+        return None;
+    };
+    let read = decode(json.get().as_bytes()).and_then(meaning);
+    read.map_err(|problem| faults.extend(problem.within(&format!("/{name}")).into_faults())).ok()
 }
 
 fn missing(name: &str) -> Fault {
@@ -188,14 +230,23 @@ pub(crate) async fn batch<A: Aggregate, V, P: Permits<A>>(
         let none = Invalid::new("batch.empty", "must hold an operation at least");
         return Err(Problem::invalid(vec![Fault::at("/operations".to_owned(), none)]));
     }
+    let all: Vec<_> = operations.into_iter().map(|Object(operation)| meant(operation)).collect();
+    let mut holders = holders(app, cx, &all).await?;
     let (mut steps, mut kept, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, Object(operation)) in operations.into_iter().enumerate() {
+    for (index, meant) in all.into_iter().enumerate() {
         let place = place(index);
-        match meant(operation) {
-            Ok(Meant { id, expected, command }) => {
-                let status = if id.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-                let id = id.map_or_else(|| app.fresh(), A::Id::from);
-                steps.push(Step::new::<A>(cx, id, expected, command));
+        match meant {
+            Ok(Meant { target, expected, command }) => {
+                let (status, id) = match target {
+                    Target::Record(id) => (StatusCode::OK, id),
+                    Target::New => (StatusCode::CREATED, app.fresh()),
+                    Target::Holder(key) => match holders.entry(key) {
+                        Entry::Occupied(holder) => (StatusCode::OK, *holder.get()),
+                        // Whoever asks for it later in the batch means this one.
+                        Entry::Vacant(none) => (StatusCode::CREATED, *none.insert(app.fresh())),
+                    },
+                };
+                steps.push(Step::new::<A>(cx, id.into(), expected, command));
                 kept.push(Ok((status, index)));
             }
             Err(problem) if atomic => faults.extend(problem.within(&place).into_faults()),
@@ -227,6 +278,21 @@ pub(crate) async fn batch<A: Aggregate, V, P: Permits<A>>(
     let data = data.collect::<Result<_, Problem>>()?;
     let consistency = outcome.token.map(|token| token.to_string());
     Ok(BatchAnswer { data, consistency, replayed: outcome.replayed })
+}
+
+/// Who holds the keys by which records are meant.
+async fn holders<A: Aggregate>(
+    app: &App,
+    cx: &Authorized<impl Permits<A>>,
+    meant: &[Result<Meant<A>, Problem>],
+) -> Result<BTreeMap<UniqueKey, Uuid>, Problem> {
+    let keys = meant.iter().flatten().filter_map(|meant| match &meant.target {
+        Target::Holder(key) => Some(key.clone()),
+        _ => None,
+    });
+    let keys: Vec<_> = keys.collect::<BTreeSet<_>>().into_iter().collect();
+    let holders = app.holders::<A>(cx, &keys).await?;
+    Ok(keys.into_iter().zip(holders).filter_map(|(key, holder)| Some((key, holder?))).collect())
 }
 
 /// Where an operation stands in the body.

@@ -5,13 +5,13 @@ use actix_web::{
     web::{Data, Json},
 };
 use fairlead_application::{
-    App, Expected,
-    crm::{ContactsErase, ContactsRead, ContactsWrite, Timelines},
+    App, AppError, Expected,
+    crm::{ContactsErase, ContactsRead, ContactsWrite, Timelines, erase_contact, merge_contacts},
     export::Exports,
     list::Cursors,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand},
+    crm::{Contact, ContactCommand, ContactProfile},
     ids::ContactId,
 };
 use serde_json::Value;
@@ -19,7 +19,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
     contacts_batch::{ContactBatch, Verb, meant},
-    contacts_dto::{ContactBody, ContactPatch, NewContact, Tags},
+    contacts_dto::{CompanyLink, CompanyUnlink, ContactMerge, ContactPatch, NewContact, Tags},
+    contacts_shown::ContactBody,
 };
 use crate::{
     answer::{
@@ -33,7 +34,7 @@ use crate::{
 /// The routes of contacts.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(resource::routes).service(create).service(batch).service(change).service(erase);
-    config.service(tag).service(untag).service(timeline).service(export);
+    config.service(tag).service(untag).service(link).service(unlink).service(merge).service(timeline).service(export);
 }
 
 resource! {
@@ -52,7 +53,9 @@ resource! {
 )]
 #[post("/contacts")]
 async fn create(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<NewContact>) -> Result<Created, Problem> {
-    let command = ContactCommand::Create(Box::new(body.into_inner().try_into()?));
+    let (details, tags) = body.into_inner().read(app.now())?;
+    let profile = ContactProfile::begun(details, tags).map_err(AppError::from)?;
+    let command = ContactCommand::Create(Box::new(profile));
     app.execute::<Contact>(&cx, app.fresh(), Expected::New, command).await?.try_into()
 }
 
@@ -69,7 +72,7 @@ async fn create(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<NewContact>
 )]
 #[post("/contacts/batch")]
 async fn batch(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<Batch<Verb>>) -> Result<BatchAnswer, Problem> {
-    answer::batch::<Contact, _, _>(&app, &cx, body.into_inner(), meant).await
+    answer::batch::<Contact, _, _>(&app, &cx, body.into_inner(), meant(app.now())).await
 }
 
 /// Change a contact's attributes (JSON merge patch, RFC 7396; an address is replaced as a whole).
@@ -91,7 +94,7 @@ async fn change(
     expected: IfMatch,
     body: Valid<ContactPatch>,
 ) -> Result<Receipt, Problem> {
-    let command = ContactCommand::Change(Box::new(body.into_inner().try_into()?));
+    let command = ContactCommand::Change(Box::new(body.into_inner().read(app.now())?));
     app.execute::<Contact>(&cx, *id, expected.into(), command).await?.try_into()
 }
 
@@ -110,7 +113,7 @@ async fn erase(
     id: Id<ContactId>,
     expected: IfMatch,
 ) -> Result<Receipt, Problem> {
-    app.execute::<Contact>(&cx, *id, expected.into(), ContactCommand::Erase).await?.try_into()
+    erase_contact(&app, &cx, *id, expected.into()).await?.try_into()
 }
 
 /// Put labels on a contact.
@@ -151,6 +154,71 @@ async fn untag(
 ) -> Result<Receipt, Problem> {
     let command = ContactCommand::Untag(body.into_inner().try_into()?);
     app.execute::<Contact>(&cx, *id, expected.into(), command).await?.try_into()
+}
+
+/// Say how a person belongs to a company.
+#[utoipa::path(
+    tag = "contacts",
+    operation_id = "link_company",
+    security(("bearer" = [Auth::<ContactsWrite>::SCOPE])),
+    params(IfMatch),
+    request_body = CompanyLink,
+    responses((status = 200, description = "The person belongs to the company in this way.", body = Receipt))
+)]
+#[post("/contacts/{id}/link_company")]
+async fn link(
+    app: Data<App>,
+    cx: Auth<ContactsWrite>,
+    id: Id<ContactId>,
+    expected: IfMatch,
+    body: Valid<CompanyLink>,
+) -> Result<Receipt, Problem> {
+    let link = body.into_inner();
+    let command = ContactCommand::LinkCompany(link.company_id.into(), link.employment()?);
+    app.execute::<Contact>(&cx, *id, expected.into(), command).await?.try_into()
+}
+
+/// Say that a person does not belong to a company, and never did. Who left has a last day.
+#[utoipa::path(
+    tag = "contacts",
+    operation_id = "unlink_company",
+    security(("bearer" = [Auth::<ContactsWrite>::SCOPE])),
+    params(IfMatch),
+    request_body = CompanyUnlink,
+    responses((status = 200, description = "The person does not belong to the company.", body = Receipt))
+)]
+#[post("/contacts/{id}/unlink_company")]
+async fn unlink(
+    app: Data<App>,
+    cx: Auth<ContactsWrite>,
+    id: Id<ContactId>,
+    expected: IfMatch,
+    body: Valid<CompanyUnlink>,
+) -> Result<Receipt, Problem> {
+    let command = ContactCommand::UnlinkCompany(body.into_inner().company_id.into());
+    app.execute::<Contact>(&cx, *id, expected.into(), command).await?.try_into()
+}
+
+/// Make two contacts one, which are the same person.
+///
+/// This one takes in what it lacks of the other: addresses, labels, companies, whatever it has no value of its own for. The other
+/// counts as deleted for good, keeps its past, and `GET` leads from it to this one.
+#[utoipa::path(
+    tag = "contacts",
+    security(("bearer" = [Auth::<ContactsWrite>::SCOPE])),
+    params(IfMatch),
+    request_body = ContactMerge,
+    responses((status = 200, description = "The two are one.", body = Receipt))
+)]
+#[post("/contacts/{id}/merge")]
+async fn merge(
+    app: Data<App>,
+    cx: Auth<ContactsWrite>,
+    id: Id<ContactId>,
+    expected: IfMatch,
+    body: Valid<ContactMerge>,
+) -> Result<Receipt, Problem> {
+    merge_contacts(&app, &cx, *id, expected.into(), body.into_inner().loser_id.into()).await?.try_into()
 }
 
 /// What happened to a contact, the newest first.

@@ -1,11 +1,13 @@
 //! Many things done with contacts in one request.
 
-use fairlead_domain::crm::{Contact, ContactCommand};
+use chrono::{DateTime, Utc};
+use fairlead_application::AppError;
+use fairlead_domain::crm::{Contact, ContactCommand, ContactProfile, ContactUpsert};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::contacts_dto::{ContactPatch, NewContact, Tags};
+use super::contacts_dto::{ContactPatch, ContactUpsert as UpsertBody, NewContact, Tags, UpsertBy};
 use crate::{
     answer::{Meant, Operation},
     problem::Problem,
@@ -17,17 +19,29 @@ use crate::{
 pub(super) enum Verb {
     Create,
     Change,
+    Upsert,
     Tag,
     Untag,
     Delete,
     Restore,
 }
 
-/// The command that an operation means.
-pub(super) fn meant(operation: Operation<Verb>) -> Result<Meant<Contact>, Problem> {
-    match operation.op {
-        Verb::Create => operation.makes(|data: NewContact| Ok(ContactCommand::Create(Box::new(data.try_into()?)))),
-        Verb::Change => operation.changes(|data: ContactPatch| Ok(ContactCommand::Change(Box::new(data.try_into()?)))),
+/// The command that an operation means, which is said now.
+pub(super) fn meant(now: DateTime<Utc>) -> impl Fn(Operation<Verb>) -> Result<Meant<Contact>, Problem> {
+    move |operation| match operation.op {
+        Verb::Create => operation.makes(|data: NewContact| {
+            let (details, tags) = data.read(now)?;
+            let profile = ContactProfile::begun(details, tags).map_err(AppError::from)?;
+            Ok(ContactCommand::Create(Box::new(profile)))
+        }),
+        Verb::Change => operation.changes(|data: ContactPatch| Ok(ContactCommand::Change(Box::new(data.read(now)?)))),
+        Verb::Upsert => operation.upserts(
+            |by: UpsertBy| by.key().map(|key| (key.reserved(), key)),
+            |by, data: UpsertBody| {
+                let (change, tags) = data.read(now)?;
+                Ok(ContactCommand::Upsert(Box::new(ContactUpsert { by, change, tags })))
+            },
+        ),
         Verb::Tag => operation.changes(|data: Tags| Ok(ContactCommand::Tag(data.try_into()?))),
         Verb::Untag => operation.changes(|data: Tags| Ok(ContactCommand::Untag(data.try_into()?))),
         Verb::Delete => operation.does(ContactCommand::Delete),
@@ -78,6 +92,15 @@ pub(super) enum ContactOperation {
         if_match: i64,
         /// As in `PATCH /v1/contacts/{id}`.
         data: ContactPatch,
+    },
+    /// Change the one that is known by a key, or make somebody known who has it.
+    #[serde(deny_unknown_fields)]
+    #[schema(title = "UpsertContact")]
+    Upsert {
+        /// By what the contact is looked for.
+        by: UpsertBy,
+        /// What is to be so; whoever has to be made known needs a name.
+        data: UpsertBody,
     },
     /// Put labels on.
     #[serde(deny_unknown_fields)]

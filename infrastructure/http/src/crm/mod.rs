@@ -3,6 +3,7 @@
 mod contacts;
 mod contacts_batch;
 mod contacts_dto;
+mod contacts_shown;
 mod values;
 
 use utoipa_actix_web::service_config::ServiceConfig;

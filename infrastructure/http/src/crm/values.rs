@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{Datelike, NaiveDate};
 use fairlead_domain::{
+    crm::PointsChange,
     kernel::{Invalid, Personal},
-    values::{Address, AddressParts, AttributeKey, Tag},
+    values::{Address, AddressParts, AttributeKey, ExternalId, Handle, Label, Point, Points, SystemName, Tag},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     problem::{Check, member},
-    request::{List, Map, Object},
+    request::{List, Map, Member, Object},
 };
 
 /// A postal address; one part at least.
@@ -64,8 +66,143 @@ impl From<&Address> for AddressBody {
     }
 }
 
+/// One of several addresses or numbers.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TextPoint)]
+pub(super) struct TextPointBody {
+    /// The address, or the number.
+    #[schema(max_length = 254)]
+    value: String,
+    /// What it is for: `work`, `home`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 100, nullable = false)]
+    label: Option<String>,
+    /// Whether it is the one to use first; the first of a list where none is.
+    #[serde(default)]
+    #[schema(required = false)]
+    primary: bool,
+}
+
+/// One of several postal addresses.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AddressPoint)]
+pub(super) struct AddressPointBody {
+    /// The address.
+    value: AddressBody,
+    /// What it is for: `work`, `home`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 100, nullable = false)]
+    label: Option<String>,
+    /// Whether it is the one to use first; the first of a list where none is.
+    #[serde(default)]
+    #[schema(required = false)]
+    primary: bool,
+}
+
+/// What another system calls a record.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ExternalId)]
+pub(super) struct ExternalIdBody {
+    /// The system: `[a-z][a-z0-9_]*`.
+    #[schema(min_length = 1, max_length = 63)]
+    source: String,
+    /// The id there.
+    #[schema(min_length = 1, max_length = 200)]
+    id: String,
+}
+
+impl ExternalIdBody {
+    /// The same, checked.
+    pub(super) fn checked(&self, check: &mut Check, pointer: &str) -> Option<ExternalId> {
+        let source = check.at(format!("{pointer}/source"), SystemName::new(&self.source));
+        let id = check.at(format!("{pointer}/id"), Handle::new(&self.id));
+        Some(ExternalId { source: source?, id: id? })
+    }
+}
+
+impl From<&ExternalId> for ExternalIdBody {
+    fn from(id: &ExternalId) -> Self {
+        Self { source: id.source.as_str().to_owned(), id: id.id.as_str().to_owned() }
+    }
+}
+
+/// Addresses or numbers as texts.
+pub(super) fn text_points<'p, T: 'p>(points: &'p Points<T>, text: impl Fn(&'p T) -> &'p str) -> Vec<TextPointBody> {
+    let body = |point: &'p Point<T>| TextPointBody {
+        value: text(&point.value).to_owned(),
+        label: point.label.as_ref().map(|label| label.as_str().to_owned()),
+        primary: point.primary,
+    };
+    points.iter().map(body).collect()
+}
+
+/// Postal addresses.
+pub(super) fn address_points(points: &Points<Address>) -> Vec<AddressPointBody> {
+    let body = |point: &Point<Address>| AddressPointBody {
+        value: AddressBody::from(&point.value),
+        label: point.label.as_ref().map(|label| label.as_str().to_owned()),
+        primary: point.primary,
+    };
+    points.iter().map(body).collect()
+}
+
+/// One of several, or a fault for each part that is not acceptable.
+fn point<T>(check: &mut Check, at: &str, value: Option<T>, label: Option<String>, primary: bool) -> Option<Point<T>> {
+    let label = check.at(format!("{at}/label"), label.map(|text| Label::new(&text)).transpose());
+    Some(Point { value: value?, label: label?, primary })
+}
+
+/// What a body says of the ways to reach a person: the primary one by `short`, or all of them by `list`; both is one too many.
+pub(super) fn points_change<S, B, T: PartialEq + Clone, const MAX: usize>(
+    check: &mut Check,
+    [one, all]: [&'static str; 2],
+    (short, list): (Member<S>, Option<List<B, MAX>>),
+    read_one: impl FnOnce(&mut Check, S) -> Option<T>,
+    read_each: impl Fn(&mut Check, &str, B) -> Option<Point<T>>,
+) -> Option<PointsChange<T>> {
+    match (short, list) {
+        (Member::Missing, None) => Some(PointsChange::Keep),
+        (Member::Missing, Some(List(list))) => {
+            let points = list.into_iter().enumerate().map(|(n, body)| read_each(check, &format!("/{all}/{n}"), body));
+            let points: Option<Vec<_>> = points.collect::<Vec<_>>().into_iter().collect();
+            check.at(format!("/{all}"), Points::new(points?)).map(PointsChange::All)
+        }
+        (Member::Null, None) => Some(PointsChange::Primary(None)),
+        (Member::Value(value), None) => read_one(check, value).map(|value| PointsChange::Primary(Some(value))),
+        (_, Some(_)) => {
+            check.at(format!("/{one}"), Err(Invalid::new("points.said_twice", format!("can't be there beside {all}"))))
+        }
+    }
+}
+
+/// Addresses or numbers that are written as texts.
+pub(super) fn text_point<T>(
+    read: impl Fn(&str) -> Result<T, Invalid>,
+) -> impl Fn(&mut Check, &str, TextPointBody) -> Option<Point<T>> {
+    move |check, at, TextPointBody { value, label, primary }| {
+        let value = check.at(format!("{at}/value"), read(&value));
+        point(check, at, value, label, primary)
+    }
+}
+
+/// A postal address among several.
+pub(super) fn address_point(check: &mut Check, at: &str, body: AddressPointBody) -> Option<Point<Address>> {
+    let AddressPointBody { value, label, primary } = body;
+    let value = address(check, &format!("{at}/value"), Object(value));
+    point(check, at, value, label, primary)
+}
+
+/// A day, written as in RFC 3339.
+pub(super) fn day(text: &str) -> Result<NaiveDate, Invalid> {
+    let day = text.parse().ok().filter(|day: &NaiveDate| (1..=9999).contains(&day.year()) && text.len() == 10);
+    day.ok_or_else(|| Invalid::new("date.invalid", "must be a day such as 2026-01-31"))
+}
+
 /// An address, or a fault for each part that is not acceptable.
-pub(super) fn address(check: &mut Check, Object(body): Object<AddressBody>) -> Option<Address> {
+pub(super) fn address(check: &mut Check, at: &str, Object(body): Object<AddressBody>) -> Option<Address> {
     let AddressBody { street, city, region, postal_code, country } = body;
     let none = AddressParts::default;
     let parts = [
@@ -78,10 +215,10 @@ pub(super) fn address(check: &mut Check, Object(body): Object<AddressBody>) -> O
     let mut sound = true;
     for (name, part) in parts {
         let part = part.map(Address::new).transpose();
-        sound &= check.at(format!("/address/{name}"), part).is_some();
+        sound &= check.at(format!("{at}/{name}"), part).is_some();
     }
     let whole = || Address::new(AddressParts { street, city, region, postal_code, country });
-    sound.then(|| check.at("/address", whole()))?
+    sound.then(|| check.at(at, whole()))?
 }
 
 /// Labels, or a fault for each that is not acceptable.

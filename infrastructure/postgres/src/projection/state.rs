@@ -41,8 +41,9 @@ pub trait StateProjection: Send + Sync + 'static {
     const NAME: &'static str;
     /// Where the aggregate is [searched](Listed::SEARCHED), the function by which rows are found by words, which the table then has in the column `words`, and by parts of texts.
     /// It stands above the policies and names the rows of the tenant that meet everything it is given. Its parameters are
-    /// `p_words`, `p_most`, and `p_` with the name of each text and label that lists are filtered by; it returns `uuid[]`,
-    /// or null when there are more than `p_most`.
+    /// `p_words`, `p_most`, and for each field by which lists are filtered `p_<name>`: of a text its part, of several texts,
+    /// labels and ids those that must all be there, and of several texts also `p_<name>_part`. It returns `uuid[]`, or null when
+    /// there are more than `p_most`.
     const LOOKUP: Option<&'static str> = None;
 
     /// The row of a living state.

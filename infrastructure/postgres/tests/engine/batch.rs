@@ -7,7 +7,7 @@ use fairlead_application::{
 };
 use fairlead_domain::{
     crm::{Contact, ContactCommand, ContactProfile},
-    values::{Email, PersonName, Tag},
+    values::{Email, PersonName, Points, Tag},
 };
 use fairlead_testing::{
     database::TestDatabase,
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 fn create(email: usize) -> ContactCommand {
     let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
-    profile.email = Some(Email::new(&format!("e{email}@example.com")).unwrap().into());
+    profile.emails = Points::one(Email::new(&format!("e{email}@example.com")).unwrap());
     ContactCommand::Create(Box::new(profile))
 }
 

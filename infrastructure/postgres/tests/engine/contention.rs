@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use fairlead_application::{AppError, Expected, IdempotencyKey, access::System as Everything};
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
-    kernel::Patch,
-    values::{Email, PersonName, Tag},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, PointsChange},
+    values::{Email, PersonName, Points, Tag},
 };
 use fairlead_testing::{
     database::TestDatabase,
@@ -17,13 +16,13 @@ use uuid::Uuid;
 
 fn create(email: Option<&str>) -> ContactCommand {
     let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
-    profile.email = email.map(|email| Email::new(email).unwrap().into());
+    profile.emails = email.map(|email| Points::one(Email::new(email).unwrap())).unwrap_or_default();
     ContactCommand::Create(Box::new(profile))
 }
 
 fn move_to(email: &str) -> ContactCommand {
-    let email = Patch::Set(Some(Email::new(email).unwrap()));
-    ContactCommand::Change(Box::new(ContactChange { email, ..ContactChange::default() }))
+    let emails = PointsChange::Primary(Some(Email::new(email).unwrap()));
+    ContactCommand::Change(Box::new(ContactChange { emails, ..ContactChange::default() }))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,10 +6,13 @@ use fairlead_application::{
     AppError, Expected, access::System as Everything, administration::SubscriptionAdministration,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, Employment, PointsChange},
     ids::ContactId,
     kernel::{Aggregate, DomainError, ErrorKind, Patch, Personal, PersonalOf},
-    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
+    values::{
+        Address, AddressParts, AttributeKey, AttributeValue, Email, ExternalId, Handle, Label, PersonName, PhoneNumber,
+        Point, Points, SystemName, Tag,
+    },
 };
 use fairlead_postgres::PostgresAdministration;
 use fairlead_testing::{
@@ -22,7 +25,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// Everything that the life below tells about a person.
-const TOLD: [&str; 17] = [
+const TOLD: [&str; 23] = [
     "Zebulon Quixworth",
     "Zebbina Quixmoor",
     "Zeb.Q@quixworth.example",
@@ -40,6 +43,12 @@ const TOLD: [&str; 17] = [
     "Zebbyquix",
     "Quixnote",
     "90210777",
+    "Quixpoint",
+    "Quixtitle",
+    "1893-07-19",
+    "Quixhandle",
+    "Quixid",
+    "Quixrole",
 ];
 
 fn address(street: &str) -> Address {
@@ -73,16 +82,29 @@ fn named(name: &str) -> ContactCommand {
 /// A life in which every field is known, changed, deleted and restored.
 fn life() -> Vec<ContactCommand> {
     let mut profile = ContactProfile::named(PersonName::new(TOLD[0]).unwrap());
-    profile.email = Some(Email::new(TOLD[2]).unwrap().into());
-    profile.phone = Some(PhoneNumber::new(TOLD[4]).unwrap().into());
-    profile.address = Some(address("Quixlane 17").into());
+    profile.emails = Points::one(Email::new(TOLD[2]).unwrap());
+    profile.phones = Points::one(PhoneNumber::new(TOLD[4]).unwrap());
+    profile.addresses = Points::one(address("Quixlane 17"));
     profile.tags = tags(["quixlabel"]);
     profile.attributes = [(attribute("nickname"), value(json!("Zebbyquix")).into())].into();
     let change = ContactChange {
         name: Some(PersonName::new(TOLD[1]).unwrap()),
-        email: Patch::Set(Some(Email::new(TOLD[3]).unwrap())),
-        phone: Patch::Set(Some(PhoneNumber::new(TOLD[5]).unwrap())),
-        address: Patch::Set(Some(address("Quixavenue 4"))),
+        emails: PointsChange::All(
+            Points::new(vec![Point {
+                value: Email::new(TOLD[3]).unwrap(),
+                label: Some(Label::new("Quixpoint").unwrap()),
+                primary: true,
+            }])
+            .unwrap(),
+        ),
+        phones: PointsChange::Primary(Some(PhoneNumber::new(TOLD[5]).unwrap())),
+        addresses: PointsChange::Primary(Some(address("Quixavenue 4"))),
+        job_title: Patch::Set(Some(Label::new("Quixtitle").unwrap())),
+        birthday: Patch::Set(Some("1893-07-19".parse().unwrap())),
+        handles: [(SystemName::new("net").unwrap(), Some(Handle::new("Quixhandle").unwrap()))].into(),
+        external_ids: Some(
+            [ExternalId { source: SystemName::new("shop").unwrap(), id: Handle::new("Quixid").unwrap() }].into(),
+        ),
         attributes: [
             (attribute("note"), Some(value(json!("Quixnote")))),
             (attribute("number"), Some(value(json!(90_210_777)))),
@@ -95,6 +117,10 @@ fn life() -> Vec<ContactCommand> {
         ContactCommand::Change(Box::new(change)),
         ContactCommand::Tag(tags(["quixsecond", "quixthird"])),
         ContactCommand::Untag(tags(["quixlabel"])),
+        ContactCommand::LinkCompany(
+            Uuid::from_u128(5).into(),
+            Employment { role: Some(Label::new("Quixrole").unwrap()), ..Employment::default() },
+        ),
         ContactCommand::Delete,
         ContactCommand::Restore,
     ]

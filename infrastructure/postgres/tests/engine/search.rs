@@ -9,7 +9,7 @@ use fairlead_application::{
 };
 use fairlead_domain::{
     crm::{Contact, ContactCommand, ContactProfile},
-    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Tag},
+    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Points, Tag},
 };
 use fairlead_postgres::lists;
 use fairlead_testing::{
@@ -53,10 +53,12 @@ fn profile() -> impl Strategy<Value = ContactProfile> {
     let phone = prop::option::of("[1-9][0-9]{6,14}");
     (text(), maybe(), maybe(), phone, prop::bool::ANY, any::<u32>()).prop_map(|(name, city, note, phone, tagged, n)| {
         let mut profile = ContactProfile::named(PersonName::new(&name).unwrap());
-        profile.email = tagged.then(|| Email::new(&format!("ana.lim{n}@example{}.com", n % 3)).unwrap().into());
-        profile.phone = phone.map(|digits| PhoneNumber::new(&format!("+{digits}")).unwrap().into());
+        let email = tagged.then(|| Email::new(&format!("ana.lim{n}@example{}.com", n % 3)).unwrap());
+        profile.emails = email.map(Points::one).unwrap_or_default();
+        let phone = phone.map(|digits| PhoneNumber::new(&format!("+{digits}")).unwrap());
+        profile.phones = phone.map(Points::one).unwrap_or_default();
         let parts = AddressParts { street: None, city, region: None, postal_code: None, country: None };
-        profile.address = Address::new(parts).ok().map(Into::into);
+        profile.addresses = Address::new(parts).ok().map(Points::one).unwrap_or_default();
         profile.tags = tagged.then(|| Tag::new("vip").unwrap()).into_iter().collect();
         let values = note.map(|note| (AttributeKey::new("note").unwrap(), AttributeValue::Text(note).into()));
         profile.attributes = values.into_iter().collect();
@@ -66,13 +68,13 @@ fn profile() -> impl Strategy<Value = ContactProfile> {
 
 /// The words of a contact's name, and all of its texts apart.
 fn texts(profile: &ContactProfile) -> (Vec<String>, Vec<String>) {
-    let parts = profile.address.as_ref().and_then(|address| address.known()).map(Address::parts);
+    let parts = profile.addresses.primary().map(Address::parts);
     let note = profile.attributes.values().filter_map(|value| value.known()).filter_map(|value| match value {
         AttributeValue::Text(text) => Some(text.clone()),
         _ => None,
     });
     let mut all: Vec<String> = note.chain(parts.and_then(|parts| parts.city)).collect();
-    all.extend(profile.email.iter().filter_map(|email| email.known()).map(|email| email.as_str().to_owned()));
+    all.extend(profile.emails.values().map(|email| email.as_str().to_owned()));
     all.extend(profile.tags.iter().map(|tag| tag.as_str().to_owned()));
     let name = profile.name.known().unwrap().as_str().to_owned();
     all.push(name.clone());
@@ -82,7 +84,7 @@ fn texts(profile: &ContactProfile) -> (Vec<String>, Vec<String>) {
 /// How well a contact meets a query: the rule as the guide tells it.
 fn relevance(profile: &ContactProfile, search: &Search) -> Option<i32> {
     let (name, all) = texts(profile);
-    let phone = profile.phone.as_ref().and_then(|phone| phone.known()).map_or("", |phone| phone.as_str());
+    let phone = profile.phones.primary().map_or("", |phone| phone.as_str());
     // Anywhere in the number, with four digits at least from there on.
     let called = |digits: &str| {
         let digits_only = phone.trim_start_matches('+');
