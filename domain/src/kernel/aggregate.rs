@@ -73,6 +73,11 @@ pub trait Aggregate: Sized + Clone + Debug + PartialEq + Serialize + Deserialize
         false
     }
 
+    /// The record that took this one in, and stands in its place from then on. Such a state counts as deleted, for good.
+    fn successor(&self) -> Option<Self::Id> {
+        None
+    }
+
     /// Whether the person to whom the stream belongs was erased: the key under which the personal data in events is
     /// sealed is destroyed together with the event that makes it so. There is no way back.
     fn is_erased(&self) -> bool {

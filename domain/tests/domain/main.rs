@@ -4,12 +4,18 @@
 
 mod api_key;
 mod attributes;
+mod business_values;
+mod company;
+mod company_merging;
 mod contact;
+mod deal;
+mod deal_profile;
 mod grants;
 mod ids;
 mod kernel;
 mod membership;
 mod organization;
+mod pipeline;
 mod privacy;
 mod project;
 mod properties;

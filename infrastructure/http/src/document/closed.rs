@@ -31,6 +31,8 @@ macro_rules! closed {
 closed! {
     /// What somebody is who does something; `anonymous` where nobody is known.
     ActorKind = fairlead_application::identity::ActorKind;
+    /// How far somebody has come on the way to being a customer.
+    LifecycleStage = fairlead_domain::values::LifecycleStage;
     /// Whether an organization can be used; the weightiest reason against it.
     OrganizationStatus = fairlead_domain::identity::OrganizationStatus;
     /// Over which records a right is granted: all, those of the member's projects, or own ones.
