@@ -5,9 +5,10 @@ use fairlead_domain::{
     crm::{Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyProfile, Kinship},
     ids::CompanyId,
     kernel::{Aggregate, Patch},
+    values::LifecycleStage,
 };
 
-use super::facts::{on_facts, readable};
+use super::facts::{Attempts, readable};
 use crate::{
     App, AppError, Expected, Outcome, Recorded, Step,
     access::{Authorized, System, permissions},
@@ -23,15 +24,17 @@ permissions! {
 
 impl Listed for Company {
     const FIELDS: &'static [Field] = &[
-        Field { name: "created", kind: FieldKind::Instant, sortable: true },
-        Field { name: "updated", kind: FieldKind::Instant, sortable: true },
-        Field { name: "name", kind: FieldKind::Text, sortable: true },
-        Field { name: "domain", kind: FieldKind::Labels, sortable: false },
-        Field { name: "industry", kind: FieldKind::Text, sortable: false },
-        Field { name: "tag", kind: FieldKind::Labels, sortable: false },
-        Field { name: "parent", kind: FieldKind::Id, sortable: false },
-        Field { name: "owner", kind: FieldKind::Id, sortable: false },
-        Field { name: "project", kind: FieldKind::Id, sortable: false },
+        Field::sorted("created", FieldKind::Instant),
+        Field::sorted("updated", FieldKind::Instant),
+        Field::sorted("name", FieldKind::Text),
+        Field::sorted("employees", FieldKind::Integer),
+        Field::filtered("domain", FieldKind::Labels),
+        Field::filtered("industry", FieldKind::Text),
+        Field::filtered("lifecycle_stage", FieldKind::Choice(&LifecycleStage::NAMES)),
+        Field::filtered("tag", FieldKind::Labels),
+        Field::filtered("parent", FieldKind::Id),
+        Field::filtered("owner", FieldKind::Id),
+        Field::filtered("project", FieldKind::Id),
     ];
     const SEARCHED: bool = true;
 }
@@ -79,28 +82,41 @@ pub async fn merge_companies(
     loser: CompanyId,
     expected: Expected,
 ) -> Result<Outcome, AppError> {
+    let mut attempts = Attempts::new(expected);
+    loop {
+        match attempt_merge(app, cx, winner, loser, expected).await {
+            Err(error) => attempts.again(error)?,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn attempt_merge(
+    app: &App,
+    cx: &Authorized<CompaniesWrite>,
+    winner: CompanyId,
+    loser: CompanyId,
+    expected: Expected,
+) -> Result<Outcome, AppError> {
     let within = cx.on_behalf();
-    on_facts(expected, async || {
-        let seen = app.read::<Company>(&within, loser).await?;
-        let seen = seen.filter(|company| cx.reach().covers(company.state.belongs()));
-        let kinship = kinship(app, &within, winner, loser, seen.as_ref()).await?;
-        let mut steps = Vec::with_capacity(2);
-        let profile = match seen {
-            // Both change together or not at all, and the loser as it was seen.
-            Some(seen) if kinship != Kinship::Same => {
-                let merge = CompanyCommand::Merge { into: winner };
-                steps.push(Step::new::<Company>(cx, loser, Expected::Exactly(seen.version), merge));
-                Some(seen.state.profile)
-            }
-            _ => None,
-        };
-        let absorption = Absorption { company_id: loser, profile, kinship };
-        steps.push(Step::new::<Company>(cx, winner, expected, CompanyCommand::Absorb(Box::new(absorption))));
-        let mut outcome = app.execute_all(cx, &steps).await?;
-        outcome.receipts = outcome.receipts.split_off(outcome.receipts.len().saturating_sub(1));
-        Ok(outcome)
-    })
-    .await
+    let seen = app.read::<Company>(&within, loser).await?;
+    let seen = seen.filter(|company| cx.reach().covers(company.state.belongs()));
+    let kinship = kinship(app, &within, winner, loser, seen.as_ref()).await?;
+    let mut steps = Vec::with_capacity(2);
+    let profile = match seen {
+        // Both change together or not at all, and the loser as it was seen.
+        Some(seen) if kinship != Kinship::Same => {
+            let merge = CompanyCommand::Merge { into: winner };
+            steps.push(Step::new::<Company>(cx, loser, Expected::Exactly(seen.version), merge));
+            Some(seen.state.profile)
+        }
+        _ => None,
+    };
+    let absorption = Absorption { company_id: loser, profile, kinship };
+    steps.push(Step::new::<Company>(cx, winner, expected, CompanyCommand::Absorb(Box::new(absorption))));
+    let mut outcome = app.execute_all(cx, &steps).await?;
+    outcome.receipts = outcome.receipts.split_off(outcome.receipts.len().saturating_sub(1));
+    Ok(outcome)
 }
 
 /// How a company that is to be the parent stands to the child, as far as the caller may read it.

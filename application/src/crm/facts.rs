@@ -3,31 +3,36 @@
 use fairlead_domain::kernel::Aggregate;
 
 use crate::{
-    App, AppError, Context, Expected, Outcome, Recorded,
+    App, AppError, Context, Expected, Recorded,
     access::{Permission, Reveals},
 };
 
 /// How often facts are gathered, when records change between being seen and being stored.
 const ATTEMPTS: usize = 5;
 
-/// Gathers facts and decides on them; once more, when a record is not as it was seen. A version that the caller demanded is
-/// answered as stale at last.
-///
-/// # Errors
-/// Those of the attempt.
-pub(super) async fn on_facts(
+/// Attempts at a command that is decided on facts: when a record is not as it was seen, they are gathered once more.
+pub(super) struct Attempts {
+    left: usize,
     expected: Expected,
-    attempt: impl AsyncFn() -> Result<Outcome, AppError>,
-) -> Result<Outcome, AppError> {
-    for _ in 1..ATTEMPTS {
-        match attempt().await {
-            Err(AppError::Stale { .. }) => {}
-            outcome => return outcome,
-        }
+}
+
+impl Attempts {
+    /// None made yet, by a caller who expects that.
+    pub(super) fn new(expected: Expected) -> Self {
+        Self { left: ATTEMPTS, expected }
     }
-    match attempt().await {
-        Err(AppError::Stale { .. }) if !matches!(expected, Expected::Exactly(_)) => Err(AppError::Contended),
-        outcome => outcome,
+
+    /// Whether to attempt it again after this error.
+    ///
+    /// # Errors
+    /// The error, when another attempt does not help. A version that the caller demanded is answered as stale at last.
+    pub(super) fn again(&mut self, error: AppError) -> Result<(), AppError> {
+        self.left -= 1;
+        match (error, self.expected) {
+            (AppError::Stale { .. }, _) if self.left > 0 => Ok(()),
+            (AppError::Stale { .. }, Expected::Any | Expected::New) => Err(AppError::Contended),
+            (error, _) => Err(error),
+        }
     }
 }
 

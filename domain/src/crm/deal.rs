@@ -75,13 +75,12 @@ impl DealStatus {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Open, Self::Won, Self::Lost];
 
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 3] = ["open", "won", "lost"];
+
     /// Its name, as it is written.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Won => "won",
-            Self::Lost => "lost",
-        }
+        Self::NAMES[self as usize]
     }
 }
 

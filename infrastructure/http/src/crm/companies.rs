@@ -1,11 +1,9 @@
 //! `/v1/companies`
 
-use actix_web::{HttpRequest, delete, get, patch, post, web::Data};
+use actix_web::{patch, post, web::Data};
 use fairlead_application::{
     App,
     crm::{CompaniesRead, CompaniesWrite, change_company, create_company, merge_companies},
-    history::History,
-    list::{AllLists, Cursors},
 };
 use fairlead_domain::{
     crm::{Company, CompanyCommand},
@@ -18,19 +16,27 @@ use super::{
     contacts_dto::Tags,
 };
 use crate::{
-    answer::{
-        Created, EventPage, ListParams, Page, Receipt, Record, RecordEventParams, ShowDeleted, fields, page, record,
-        record_events,
-    },
-    document::parameters::Order,
+    answer::{Created, Receipt},
     problem::Problem,
-    request::{Auth, Id, IfMatch, Query, Valid},
+    request::{Auth, Id, IfMatch, Valid},
+    resource::resource,
 };
 
 /// The routes of companies.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(create).service(list).service(show).service(change).service(delete).service(restore);
-    config.service(merge).service(tag).service(untag).service(events);
+    config.configure(resource::routes).service(create).service(change).service(merge).service(tag).service(untag);
+}
+
+resource! {
+    aggregate: Company, id: CompanyId, command: CompanyCommand, body: CompanyBody,
+    reads: CompaniesRead, writes: CompaniesWrite,
+    tag: "companies", one: "a company", many: "companies",
+    paths: "/companies", "/companies/search", "/companies/{id}", "/companies/{id}/restore", "/companies/{id}/events",
+    moved: (
+        status = 301,
+        description = "It was merged into another company, which is to be found there.",
+        headers(("Location" = String, description = "The path of the company that took it in."))
+    ),
 }
 
 /// Make a company known.
@@ -43,50 +49,6 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
 #[post("/companies")]
 async fn create(app: Data<App>, cx: Auth<CompaniesWrite>, body: Valid<NewCompany>) -> Result<Created, Problem> {
     create_company(&app, &cx, body.into_inner().try_into()?).await?.try_into()
-}
-
-/// List companies.
-#[utoipa::path(
-    tag = "companies",
-    description = fields::<Company>(),
-    security(("bearer" = [Auth::<CompaniesRead>::SCOPE])),
-    params(ListParams, Order<Company>),
-    responses((status = 200, description = "A page.", body = Page<CompanyBody>))
-)]
-#[get("/companies")]
-async fn list(
-    lists: Data<AllLists>,
-    cursors: Data<Cursors>,
-    cx: Auth<CompaniesRead>,
-    request: HttpRequest,
-    params: Query<ListParams>,
-) -> Result<Page<CompanyBody>, Problem> {
-    page(&lists, &cursors, &cx, request.path(), params.into_inner()).await
-}
-
-/// Show a company as it is now.
-#[utoipa::path(
-    tag = "companies",
-    security(("bearer" = [Auth::<CompaniesRead>::SCOPE])),
-    params(ShowDeleted),
-    responses(
-        (status = 200, description = "The company.", body = CompanyBody, headers(("ETag" = String, description = "The version."))),
-        (
-            status = 301,
-            description = "It was merged into another company, which is to be found there.",
-            headers(("Location" = String, description = "The path of the company that took it in."))
-        ),
-        (status = 304, description = "It has not changed since the version in `If-None-Match`."),
-    )
-)]
-#[get("/companies/{id}")]
-async fn show(
-    app: Data<App>,
-    cx: Auth<CompaniesRead>,
-    id: Id<CompanyId>,
-    params: Query<ShowDeleted>,
-) -> Result<Record<CompanyBody>, Problem> {
-    record(app.read::<Company>(&cx, *id).await?, &params.into_inner())
 }
 
 /// Change a company's attributes (JSON merge patch, RFC 7396; domains and an address are replaced as a whole).
@@ -109,40 +71,6 @@ async fn change(
     body: Valid<CompanyPatch>,
 ) -> Result<Receipt, Problem> {
     change_company(&app, &cx, *id, expected.into(), body.into_inner().try_into()?).await?.try_into()
-}
-
-/// Delete a company; it can be restored.
-#[utoipa::path(
-    tag = "companies",
-    security(("bearer" = [Auth::<CompaniesWrite>::SCOPE])),
-    params(IfMatch),
-    responses((status = 200, description = "It is deleted.", body = Receipt))
-)]
-#[delete("/companies/{id}")]
-async fn delete(
-    app: Data<App>,
-    cx: Auth<CompaniesWrite>,
-    id: Id<CompanyId>,
-    expected: IfMatch,
-) -> Result<Receipt, Problem> {
-    app.execute::<Company>(&cx, *id, expected.into(), CompanyCommand::Delete).await?.try_into()
-}
-
-/// Bring back a deleted company.
-#[utoipa::path(
-    tag = "companies",
-    security(("bearer" = [Auth::<CompaniesWrite>::SCOPE])),
-    params(IfMatch),
-    responses((status = 200, description = "It is back.", body = Receipt))
-)]
-#[post("/companies/{id}/restore")]
-async fn restore(
-    app: Data<App>,
-    cx: Auth<CompaniesWrite>,
-    id: Id<CompanyId>,
-    expected: IfMatch,
-) -> Result<Receipt, Problem> {
-    app.execute::<Company>(&cx, *id, expected.into(), CompanyCommand::Restore).await?.try_into()
 }
 
 /// Make one company of two. This one takes over what it lacks: domains, labels, custom attributes, and every other field
@@ -204,21 +132,4 @@ async fn untag(
 ) -> Result<Receipt, Problem> {
     let command = CompanyCommand::Untag(body.into_inner().try_into()?);
     app.execute::<Company>(&cx, *id, expected.into(), command).await?.try_into()
-}
-
-/// Read what happened to a company, oldest first, whether it is deleted or not.
-#[utoipa::path(
-    tag = "companies",
-    security(("bearer" = [Auth::<CompaniesRead>::SCOPE])),
-    params(RecordEventParams),
-    responses((status = 200, description = "A page; `next_after` is a version.", body = EventPage))
-)]
-#[get("/companies/{id}/events")]
-async fn events(
-    history: Data<History>,
-    cx: Auth<CompaniesRead>,
-    id: Id<CompanyId>,
-    params: Query<RecordEventParams>,
-) -> Result<EventPage, Problem> {
-    record_events::<Company>(&history, &cx, *id, params.into_inner()).await
 }

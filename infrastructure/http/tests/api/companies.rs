@@ -160,13 +160,9 @@ async fn two_companies_become_one() {
     assert_eq!((&shown["tags"], &shown["phone"]), (&json!(["harbour", "old"]), &json!("+351211234567")));
     assert_eq!(shown["domains"], json!(["lima.example", "xn--bcher-kva.example"]));
     // The loser's address leads to the winner; the loser is shown to whoever asks for what is deleted.
-    let moved = service.request("GET", &gone).answer().await;
-    assert_eq!((moved.status.as_u16(), &moved.body["id"]), (200, &json!(winner)), "the client was led there");
-    let plain = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let (client, request) = service.request("GET", &gone).build_split();
-    drop(client);
-    let plain = plain.execute(request.unwrap()).await.unwrap();
-    assert_eq!((plain.status().as_u16(), plain.headers()["location"].to_str().unwrap()), (301, &*there));
+    let moved = service.get(&gone).await;
+    assert_eq!((moved.status.as_u16(), moved.header("location")), (301, &*there));
+    assert_eq!(service.get(moved.header("location")).await.body["id"], json!(winner));
     let kept = service.get(&format!("{gone}?deleted=true")).await.body;
     assert_eq!((&kept["merged_into"], &kept["deleted"]), (&json!(winner), &json!(true)));
     let history = service.get(&format!("{gone}/events")).await.body;

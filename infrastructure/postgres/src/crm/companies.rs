@@ -73,10 +73,12 @@ impl StateProjection for CompanyList {
     }
 
     fn column(field: &Field) -> Column {
-        match field.name {
+        match &*field.name {
             "updated" => Column::UpdatedAt,
             "name" => Column::Name,
             "domain" => Column::Domains,
+            "employees" => Column::Employees,
+            "lifecycle_stage" => Column::LifecycleStage,
             "industry" => Column::Industry,
             "tag" => Column::Tags,
             "parent" => Column::ParentId,

@@ -136,10 +136,17 @@ async fn roles_hold_what_they_need_and_no_more() {
 }
 
 /// The tables that have a row for each living stream of an aggregate.
-async fn tables_of_states(admin: &Client) -> Vec<String> {
+pub(crate) async fn tables_of_states(admin: &Client) -> Vec<String> {
     let sql = "select table_schema || '.' || table_name from information_schema.columns
                 where column_name = 'state' and table_schema <> 'engine' and data_type = 'jsonb'";
     admin.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// How many read models there are: each says whose personal data its rows hold.
+pub(crate) async fn read_models(admin: &Client) -> usize {
+    let sql =
+        "select count(*) from information_schema.columns where column_name = 'subject_id' and table_schema <> 'engine'";
+    usize::try_from(admin.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)).unwrap()
 }
 
 async fn live<A: Story>(engine: &Engine, cx: &Authorized<System>) {

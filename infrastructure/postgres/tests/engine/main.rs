@@ -7,6 +7,7 @@ mod audit_kept;
 mod backlog;
 mod batch;
 mod catalog;
+mod companies;
 mod contention;
 mod export;
 mod foreign;
