@@ -70,6 +70,18 @@ id! {
     /// A company with which there is, or may be, business.
     CompanyId
 }
+id! {
+    /// The way of a deal in stages.
+    PipelineId
+}
+id! {
+    /// A stage of a pipeline.
+    StageId
+}
+id! {
+    /// A piece of business that may be won.
+    DealId
+}
 
 impl OrganizationId {
     /// The reserved tenant in which people and their sessions are kept, whatever the organizations they belong to. It is

@@ -24,6 +24,9 @@ macro_rules! for_each_aggregate {
             $crate::identity::Role,
             $crate::identity::ApiKey,
             $crate::identity::Session,
+            $crate::crm::Company,
+            $crate::crm::Pipeline,
+            $crate::crm::Deal,
         );
     };
 }

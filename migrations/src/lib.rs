@@ -17,6 +17,7 @@ mod m20261121_000014_reach;
 mod m20261121_000015_audit;
 mod m20261121_000016_purge;
 mod m20261121_000017_export;
+mod m20261121_000018_companies;
 mod m20261121_000025_contact_records;
 mod prepare;
 
@@ -78,6 +79,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000015_audit::Migration),
             Box::new(m20261121_000016_purge::Migration),
             Box::new(m20261121_000017_export::Migration),
+            Box::new(m20261121_000018_companies::Migration),
             Box::new(m20261121_000025_contact_records::Migration),
         ]
     }

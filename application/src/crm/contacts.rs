@@ -7,6 +7,7 @@ use fairlead_domain::{
     values::LifecycleStage,
 };
 
+use super::facts::Attempts;
 use crate::{
     App, AppError, Expected, Outcome, Recorded, Step,
     access::{Authorized, Permits, permissions},
@@ -45,9 +46,6 @@ impl Listed for Contact {
     const SEARCHED: bool = true;
 }
 
-/// How often two contacts are read anew, because they changed in between.
-const ATTEMPTS: usize = 5;
-
 /// Makes two contacts one: `winner` takes in what it lacks of `loser`, with all that is part of that one. Answers with the
 /// winner's receipt first.
 ///
@@ -61,22 +59,23 @@ pub async fn merge_contacts(
     loser: ContactId,
 ) -> Result<Outcome, AppError> {
     if winner == loser {
-        return Err(ContactError::MergedWithItself.into());
+        let itself = ContactCommand::Absorb { contact_id: loser, contact: None };
+        return app.execute::<Contact>(cx, winner, expected, itself).await;
     }
-    for _ in 0..ATTEMPTS {
+    let mut attempts = Attempts::new(expected);
+    loop {
         let other = known(app, cx, loser).await?.ok_or(ContactError::NotFound)?;
-        let absorb = ContactCommand::Absorb { contact_id: loser, contact: Box::new(other.state) };
+        let absorb = ContactCommand::Absorb { contact_id: loser, contact: Some(Box::new(other.state)) };
         let steps = [
             Step::new::<Contact>(cx, winner, expected, absorb),
             // What was read is what is taken in.
             Step::new::<Contact>(cx, loser, Expected::Exactly(other.version), ContactCommand::MergeInto(winner)),
         ];
         match app.execute_all(cx, &steps).await {
-            Err(AppError::Stale { demanded, .. }) if demanded == other.version && expected == Expected::Any => {}
+            Err(error) => attempts.again(error)?,
             outcome => return outcome,
         }
     }
-    Err(AppError::Contended)
 }
 
 /// Erases a person: the contact, and every other one that is part of it.

@@ -47,7 +47,7 @@ fn stored(version: i64, state: &Value) -> StoredStream {
         id: STREAM,
         aggregate: "contact".to_owned(),
         version,
-        state_version: 1,
+        state_version: 2,
         state: to_raw_value(state).unwrap(),
         created_at: at(1),
         updated_at: at(version),
@@ -57,8 +57,8 @@ fn stored(version: i64, state: &Value) -> StoredStream {
 }
 
 fn state(name: &str) -> Value {
-    json!({ "name": name, "email": "Ana@example.com", "phone": null, "address": null, "owner_id": null, "project_id": null,
-            "tags": [], "attributes": {}, "deleted": false, "erased": false })
+    json!({ "name": name, "emails": [{ "value": "Ana@example.com", "primary": true }], "job_title": null, "owner_id": null,
+            "project_id": null, "tags": [], "attributes": {}, "deleted": false, "erased": false })
 }
 
 fn reserved() -> BTreeSet<(String, String)> {
@@ -80,7 +80,7 @@ fn what_is_as_told_is_right_however_the_store_writes_it() {
     let mut state = state("Bo");
     assert_eq!(compared(&events, &stored(2, &state)), Compared { faults: vec![], stale: false, readable: true });
     // A member that has a default may be missing, where a program that did not know it yet has stored the state.
-    state.as_object_mut().unwrap().remove("phone");
+    state.as_object_mut().unwrap().remove("job_title");
     assert_eq!(compared(&events, &stored(2, &state)).faults, []);
     state["surplus"] = json!(1);
     assert_eq!(compared(&events, &stored(2, &state)).faults, [Fault::State(vec!["/surplus".to_owned()])]);
@@ -126,7 +126,7 @@ fn an_erased_person_is_told_of_nowhere() {
     first.data["email"] = erased.clone();
     // Collections read as empty when they are erased.
     first.data["tags"] = erased.clone();
-    let state = json!({ "name": erased, "email": null, "phone": null, "address": null, "owner_id": null,
+    let state = json!({ "name": erased, "emails": [], "job_title": null, "owner_id": null,
                         "project_id": null, "tags": [], "attributes": {}, "deleted": false, "erased": true });
     let faults = |first: StoredEvent, state: &Value| {
         let mut history = History::new("contact", STREAM);
@@ -137,7 +137,7 @@ fn an_erased_person_is_told_of_nowhere() {
     };
     assert_eq!(faults(first.clone(), &state), []);
     first.data["email"] = json!("ana@example.com");
-    assert_eq!(faults(first.clone(), &state), [Fault::Told { version: 1, pointer: "/email".to_owned() }]);
+    assert_eq!(faults(first.clone(), &state), [Fault::Told { version: 1, pointer: "/emails".to_owned() }]);
     first.data["email"] = json!({ "erased": true });
     let mut unscrubbed = state.clone();
     unscrubbed["name"] = json!("Ana");

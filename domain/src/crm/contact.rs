@@ -69,8 +69,8 @@ pub enum ContactCommand {
     Absorb {
         /// The other one.
         contact_id: ContactId,
-        /// As it is.
-        contact: Box<Contact>,
+        /// As it is; `None` when it is this one itself.
+        contact: Option<Box<Contact>>,
     },
     /// Become part of another contact, which is the same person.
     MergeInto(ContactId),
@@ -206,7 +206,8 @@ impl Aggregate for Contact {
                 let is_linked = contact.profile.companies.contains_key(&company_id);
                 Ok(is_linked.then_some(ContactEvent::CompanyUnlinked { company_id }).into_iter().collect())
             }
-            (Some(contact), Absorb { contact_id, contact: other }) => contact.absorbs(contact_id, *other),
+            (Some(_), Absorb { contact: None, .. }) => Err(ContactError::MergedWithItself),
+            (Some(contact), Absorb { contact_id, contact: Some(other) }) => contact.absorbs(contact_id, *other),
             (Some(_), MergeInto(into)) => Ok(vec![ContactEvent::Merged { into }]),
             (Some(_), Delete) => Ok(vec![ContactEvent::Deleted {}]),
             (Some(_), Restore) => Ok(vec![]),

@@ -1,8 +1,22 @@
-//! Customer relations: the people a company knows.
+//! Customer relations: the people and companies that there is business with, and the business.
 
+mod company;
 mod contact;
+mod deal;
+mod pipeline;
 
+pub use company::{
+    Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyError, CompanyEvent, CompanyGains,
+    CompanyProfile, Kinship,
+};
 pub use contact::{
     Channel, Consent, ConsentStatus, Contact, ContactChange, ContactCommand, ContactError, ContactEvent, ContactKey,
     ContactProfile, ContactUpsert, Employment, PointsChange,
+};
+pub use deal::{
+    Deal, DealChange, DealCommand, DealError, DealEvent, DealProfile, DealStatus, Seen, Stay, TimeInStage, stays,
+};
+pub use pipeline::{
+    Pipeline, PipelineChange, PipelineCommand, PipelineError, PipelineEvent, PipelineProfile, RetiredStage, Stage,
+    StageChange,
 };

@@ -37,29 +37,20 @@ impl LifecycleStage {
         Self::Other,
     ];
 
-    /// The names of all of them, in order.
+    /// Their names, in the same order.
     pub const NAMES: [&'static str; 8] = [
-        Self::Subscriber.name(),
-        Self::Lead.name(),
-        Self::MarketingQualified.name(),
-        Self::SalesQualified.name(),
-        Self::Opportunity.name(),
-        Self::Customer.name(),
-        Self::FormerCustomer.name(),
-        Self::Other.name(),
+        "subscriber",
+        "lead",
+        "marketing_qualified",
+        "sales_qualified",
+        "opportunity",
+        "customer",
+        "former_customer",
+        "other",
     ];
 
     /// Its name, as it is written.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Subscriber => "subscriber",
-            Self::Lead => "lead",
-            Self::MarketingQualified => "marketing_qualified",
-            Self::SalesQualified => "sales_qualified",
-            Self::Opportunity => "opportunity",
-            Self::Customer => "customer",
-            Self::FormerCustomer => "former_customer",
-            Self::Other => "other",
-        }
+        Self::NAMES[self as usize]
     }
 }

@@ -27,7 +27,7 @@ fn everything_but_creation() -> Vec<(&'static str, ContactCommand)> {
         ("change", change(rename)),
         ("link", LinkCompany(id(5), Employment::default())),
         ("unlink", UnlinkCompany(id(4))),
-        ("absorb", Absorb { contact_id: id(6), contact: Box::new(living(named())) }),
+        ("absorb", Absorb { contact_id: id(6), contact: Some(Box::new(living(named()))) }),
         ("merge", MergeInto(id(7))),
         ("tag", Tag(tags(["new"]))),
         ("untag", Untag(tags(["vip"]))),

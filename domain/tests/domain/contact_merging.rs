@@ -17,7 +17,7 @@ use crate::samples::{
 };
 
 fn absorb(n: u128, profile: ContactProfile) -> ContactCommand {
-    Absorb { contact_id: id(n), contact: Box::new(living(profile)) }
+    Absorb { contact_id: id(n), contact: Some(Box::new(living(profile))) }
 }
 
 fn consent(status: ConsentStatus, seconds: i64) -> Consent {
@@ -74,7 +74,7 @@ fn what_one_lacks_is_taken_from_the_other_and_nothing_else() {
 fn what_was_part_of_the_other_is_part_of_this_one() {
     let mut other = living(named());
     other.absorbed = [id(8)].into();
-    let command = Absorb { contact_id: id(6), contact: Box::new(other) };
+    let command = Absorb { contact_id: id(6), contact: Some(Box::new(other)) };
     let winner: Contact = after([created()], command);
     assert_eq!(winner.absorbed, [id(6), id(8)].into());
     let absorbed = Absorbed { contact_ids: [id(6)].into(), profile: Box::new(named()) };
@@ -82,10 +82,17 @@ fn what_was_part_of_the_other_is_part_of_this_one() {
 }
 
 #[test]
+fn nobody_is_part_of_themselves() {
+    let itself = Absorb { contact_id: id(1), contact: None };
+    let kind = given::<Contact>([created()]).when(itself).refused("contact.merged_with_itself");
+    assert_eq!(kind, ErrorKind::Invalid);
+}
+
+#[test]
 fn what_would_be_too_much_is_refused() {
     let mut other = living(named());
     other.absorbed = (10..510).map(id).collect();
-    let command = Absorb { contact_id: id(6), contact: Box::new(other) };
+    let command = Absorb { contact_id: id(6), contact: Some(Box::new(other)) };
     assert_eq!(given::<Contact>([created()]).when(command).refused("contact.too_many_absorbed"), ErrorKind::Invalid);
     let emails = |name: &str| {
         let point = |n| Point { value: email(&format!("{name}{n}@example.com")), label: None, primary: false };

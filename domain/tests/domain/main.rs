@@ -4,14 +4,20 @@
 
 mod api_key;
 mod attributes;
+mod business_values;
+mod company;
+mod company_merging;
 mod contact;
 mod contact_merging;
 mod contact_records;
+mod deal;
+mod deal_profile;
 mod grants;
 mod ids;
 mod kernel;
 mod membership;
 mod organization;
+mod pipeline;
 mod privacy;
 mod project;
 mod properties;

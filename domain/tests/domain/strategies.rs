@@ -179,7 +179,7 @@ pub(crate) fn command() -> impl Strategy<Value = Shown> {
         2 => profile().prop_map(|profile| Shown(ContactCommand::Create(Box::new(profile)))),
         4 => change(),
         1 => (profile(), few_ids()).prop_map(|(profile, contact_id)| {
-            let contact = Box::new(living(profile));
+            let contact = Some(Box::new(living(profile)));
             Shown(ContactCommand::Absorb { contact_id, contact })
         }),
         1 => few_ids().prop_map(|id| Shown(ContactCommand::LinkCompany(id, Employment::default()))),

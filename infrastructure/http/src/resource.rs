@@ -3,12 +3,14 @@
 
 /// Writes a module `resource` with the routes of an aggregate, which its `routes` configures.
 /// The command has the variants `Delete` and `Restore`; paths are written out, so that they are found by who looks for them.
+/// Of records that can be merged, `moved` says in parentheses what is answered in the place of one that was.
 macro_rules! resource {
     (
         aggregate: $Aggregate:ident, id: $Id:ident, command: $Command:ident, body: $Body:ident,
         reads: $Read:ident, writes: $Write:ident,
         tag: $tag:tt, one: $one:literal, many: $many:literal,
-        paths: $list:tt, $search:tt, $show:tt, $restore:tt, $events:tt $(,)?
+        paths: $list:tt, $search:tt, $show:tt, $restore:tt, $events:tt
+        $(, moved: $moved:tt)? $(,)?
     ) => {
         /// What every resource has.
         mod resource {
@@ -80,6 +82,7 @@ macro_rules! resource {
                 params(ShowDeleted),
                 responses(
                     (status = 200, description = "The record.", body = $Body, headers(("ETag" = String, description = "The version."))),
+                    $($moved,)?
                     (status = 304, description = "It has not changed since the version in `If-None-Match`."),
                 )
             )]

@@ -41,8 +41,9 @@ create index contacts_search on crm.contacts
 -- The tenant comes from the setting that the policies read, and from nowhere else; without it nothing is found. The texts
 -- are values, never SQL and never patterns. Planned anew each time, since only then is what is null left out of the plan.
 create function crm.contact_ids(
-  p_words tsquery, p_name text, p_email text[], p_email_part text, p_phone text[], p_phone_part text, p_tag text[],
-  p_country text[], p_consent text[], p_external_id text[], p_company uuid[], p_most integer)
+  p_words tsquery, p_tag text[], p_name text, p_email_part text, p_phone_part text, p_most integer,
+  p_email text[] default null, p_phone text[] default null, p_country text[] default null, p_consent text[] default null,
+  p_external_id text[] default null, p_company uuid[] default null)
 returns uuid[] language plpgsql stable security definer cost 10000
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan set enable_seqscan = off
 as $$

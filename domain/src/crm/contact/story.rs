@@ -53,7 +53,7 @@ fn life() -> Result<Vec<ContactCommand>, Invalid> {
         ContactCommand::Untag(BTreeSet::from([Tag::new("vip")?])),
         ContactCommand::LinkCompany(company, employment),
         ContactCommand::UnlinkCompany(company),
-        ContactCommand::Absorb { contact_id: Uuid::from_u128(6).into(), contact: Box::new(other) },
+        ContactCommand::Absorb { contact_id: Uuid::from_u128(6).into(), contact: Some(Box::new(other)) },
         ContactCommand::Delete,
         ContactCommand::Restore,
         ContactCommand::MergeInto(Uuid::from_u128(7).into()),

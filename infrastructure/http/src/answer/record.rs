@@ -1,18 +1,27 @@
 //! One record with its version.
 
-use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody, http::header::ETAG};
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    http::header::{ETAG, LOCATION},
+};
 use fairlead_application::Recorded;
 use fairlead_domain::kernel::{Aggregate, ErrorKind};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 use super::etag;
 use crate::{problem::Problem, request::matches};
 
 /// A body with its record's version; not sent to those who have it already.
-pub(crate) struct Record<T> {
-    version: i64,
-    body: T,
+pub(crate) struct Record<T>(Place<T>);
+
+enum Place<T> {
+    /// Here it is.
+    Here { version: i64, body: T },
+    /// Another record took it in, which is to be found at this path.
+    Moved(String),
 }
 
 /// Whether what was deleted is shown.
@@ -29,11 +38,12 @@ pub(crate) struct ShowDeleted {
 impl<T> Record<T> {
     /// A body of this version.
     pub(crate) fn new(version: i64, body: T) -> Self {
-        Self { version, body }
+        Self(Place::Here { version, body })
     }
 }
 
-/// Shows a record, unless there is none, or it is deleted and the caller did not ask for that.
+/// Shows a record, unless there is none, or it is deleted and the caller did not ask for that. In the place of one that was
+/// merged into another stands the way to that one.
 ///
 /// # Errors
 /// `<aggregate>.not_found`
@@ -41,6 +51,10 @@ pub(crate) fn record<A: Aggregate, T: From<Recorded<A>>>(
     recorded: Option<Recorded<A>>,
     show: &ShowDeleted,
 ) -> Result<Record<T>, Problem> {
+    if let Some(successor) = recorded.as_ref().filter(|_| !show.deleted).and_then(|recorded| recorded.state.successor())
+    {
+        return Ok(Record(Place::Moved(format!("/v1/{}/{}", A::PLURAL, Into::<Uuid>::into(successor)))));
+    }
     let recorded = shown(recorded, show)?;
     Ok(Record::new(recorded.version, recorded.into()))
 }
@@ -63,10 +77,14 @@ impl<T: Serialize> Responder for Record<T> {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let etag = etag(self.version);
+        let (version, body) = match self.0 {
+            Place::Here { version, body } => (version, body),
+            Place::Moved(path) => return HttpResponse::MovedPermanently().insert_header((LOCATION, path)).finish(),
+        };
+        let etag = etag(version);
         if matches(request, &etag) {
             return HttpResponse::NotModified().insert_header((ETAG, etag)).finish();
         }
-        HttpResponse::Ok().insert_header((ETAG, etag)).json(self.body)
+        HttpResponse::Ok().insert_header((ETAG, etag)).json(body)
     }
 }

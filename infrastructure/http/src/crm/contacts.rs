@@ -42,6 +42,11 @@ resource! {
     reads: ContactsRead, writes: ContactsWrite,
     tag: "contacts", one: "a contact", many: "contacts",
     paths: "/contacts", "/contacts/search", "/contacts/{id}", "/contacts/{id}/restore", "/contacts/{id}/events",
+    moved: (
+        status = 301,
+        description = "It is part of another contact, which is to be found there.",
+        headers(("Location" = String, description = "The path of the contact that took it in."))
+    ),
 }
 
 /// Make a contact known.

@@ -1,5 +1,7 @@
 //! Customer relations over HTTP.
 
+mod companies;
+mod companies_dto;
 mod contacts;
 mod contacts_batch;
 mod contacts_dto;
@@ -10,5 +12,5 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The routes of this context, below `/v1`.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.configure(contacts::routes);
+    config.configure(contacts::routes).configure(companies::routes);
 }

@@ -51,6 +51,7 @@ pub(crate) const BEARER: &str = "bearer";
         (name = "api_keys", description = "Keys for programs."),
         (name = "audit", description = "Who did what, from where, and what was refused."),
         (name = "contacts", description = "The people a company knows."),
+        (name = "companies", description = "Companies with which there is, or may be, business."),
         (name = "events", description = "What happened, and what happens."),
         (name = "operator", description = "Those who read the log, for operators: of all organizations at once."),
         (name = "service", description = "The service itself: whether it is well, what it promises, and this document."),

@@ -32,12 +32,16 @@ async fn a_new_contact_is_answered_and_found() {
     let mut body = shown.body;
     let times = (body["created_at"].take(), body["updated_at"].take());
     assert!(times.0.as_str().is_some_and(|time| time.len() == 27 && time.ends_with('Z')), "{times:?}");
+    let address =
+        json!({ "street": "Rua Augusta 1", "city": "Lisboa", "region": null, "postal_code": null, "country": "PT" });
     let expected = json!({
         "id": id, "version": 1, "name": "Ana Lima", "email": "Ana@Example.com", "phone": "+351211234567",
-        "address": { "street": "Rua Augusta 1", "city": "Lisboa", "region": null, "postal_code": null, "country": "PT" },
-        "owner_id": "019ca000-0000-7000-8000-00000000aaaa", "project_id": null, "tags": ["a", "vip"],
+        "address": address, "owner_id": "019ca000-0000-7000-8000-00000000aaaa", "project_id": null, "tags": ["a", "vip"],
         "attributes": { "newsletter": true, "note": "line\nbreak", "shoe_size": 38 },
-        "created_at": null, "updated_at": null,
+        "emails": [{ "value": "Ana@Example.com", "primary": true }], "phones": [{ "value": "+351211234567", "primary": true }],
+        "addresses": [{ "value": address, "primary": true }], "job_title": null, "birthday": null, "language": null,
+        "time_zone": null, "lifecycle_stage": null, "source": null, "handles": {}, "external_ids": [], "consents": {},
+        "companies": [], "absorbed": [], "created_at": null, "updated_at": null,
     });
     assert_eq!(body, expected);
 }

@@ -64,6 +64,10 @@ pub(crate) async fn due(service: &Service, operation: &Operation) -> Due {
         ("POST", "/v1/organizations/{id}/reopen") => {
             service.request("POST", &format!("/v1/organizations/{}/close", due.id)).answer().await;
         }
+        ("POST", "/v1/companies/{id}/merge" | "/v1/contacts/{id}/merge") => {
+            let loser = record(service, collection).await;
+            due.body = Some(json!({ "loser_id": loser }));
+        }
         // Names may have to be unique.
         _ => {
             if let Some(body) = due.body.as_mut().filter(|body| body["name"].is_string()) {

@@ -60,7 +60,7 @@ async fn events_are_found_by_type_and_by_kind_of_record() {
         let answer = service.get(&format!("/v1/events?type={pattern}")).await;
         assert_eq!(answer.is_problem(422, "request.invalid").faults(), [("type", "event_type.unknown")], "{pattern}");
     }
-    let wrong = service.get("/v1/events?aggregate=deal&type=deal.won&after=-1&limit=0").await;
+    let wrong = service.get("/v1/events?aggregate=parcel&type=parcel.sent&after=-1&limit=0").await;
     let faults = [
         ("after", "after.invalid"),
         ("aggregate", "aggregate.unknown"),

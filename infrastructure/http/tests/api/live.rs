@@ -141,7 +141,7 @@ async fn a_stream_can_be_narrowed() {
     let path = service.contact("Ana").await;
     service.patch(&path, json!({ "name": "Bo" })).await;
     assert_eq!(stream.event().await.1["type"], "contact.renamed");
-    let unknown = service.get("/v1/events/stream?type=deal.won&aggregate=deal").await;
+    let unknown = service.get("/v1/events/stream?type=parcel.sent&aggregate=parcel").await;
     let faults = [("aggregate", "aggregate.unknown"), ("type", "event_type.unknown")];
     assert_eq!(unknown.is_problem(422, "request.invalid").faults(), faults);
 }

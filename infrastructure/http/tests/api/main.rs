@@ -6,6 +6,7 @@ mod abroad;
 mod audit;
 mod batch;
 mod commands;
+mod companies;
 mod conditions;
 mod contracts;
 mod desk;

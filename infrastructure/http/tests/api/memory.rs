@@ -24,7 +24,11 @@ use fairlead_application::{
     },
     recorded::decode_state,
 };
-use fairlead_domain::{crm::Contact, ids::OrganizationId, kernel::UniqueKey};
+use fairlead_domain::{
+    crm::{Company, Contact},
+    ids::OrganizationId,
+    kernel::UniqueKey,
+};
 use uuid::Uuid;
 
 /// How the store behaves.
@@ -118,7 +122,7 @@ impl EventStore for Store {
 
 /// Lists of every aggregate that has them.
 pub(crate) fn lists(store: &Arc<Store>) -> AllLists {
-    AllLists::default().with::<Contact>(Listing(store.clone()))
+    AllLists::default().with::<Company>(Listing(store.clone())).with::<Contact>(Listing(store.clone()))
 }
 
 /// A list that is computed anew each time.

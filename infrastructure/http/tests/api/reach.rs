@@ -120,7 +120,11 @@ async fn an_id_beyond_reach_answers_as_one_that_nobody_uses() {
                 assert_eq!((shown.status.as_u16(), &shown.body["version"]), (200, &json!(1)), "{operation} as {token}");
             }
             let within = contact(&service, WITHIN).await;
-            let answer = operation.request(&service, &within).bearer_auth(token).answer().await;
+            let mut request = operation.request(&service, &within);
+            if operation.template.ends_with("/merge") {
+                request = request.json(&json!({ "loser_id": contact(&service, WITHIN).await }));
+            }
+            let answer = request.bearer_auth(token).answer().await;
             assert!(answer.status.is_success(), "{operation} as {token}: {}", answer.body);
         }
     }

@@ -172,9 +172,10 @@ async fn search_finds_what_a_look_at_every_record_finds() {
 /// Two tenants of 25,000 contacts each, of which few are called Zoé, and all have `example` in their address.
 pub(crate) async fn crowd(admin: &Client) -> [Uuid; 2] {
     let tenants = [caller(), caller()].map(|cx| Uuid::from(cx.tenant()));
-    let fill = "insert into crm.contacts (tenant_id, id, subject_id, version, name, email, phone, tags, created_at, updated_at,
-                                          state, words)
-        select $1, id, id, 1, name, g || '@example.com', '+35121' || g + 1000000, tag, now() - g * interval '1 s',
+    let fill = "insert into crm.contacts (tenant_id, id, subject_id, version, name, emails, phones, parts, tags, created_at,
+                                          updated_at, state, words)
+        select $1, id, id, 1, name, array[g || '@example.com'], array['+35121' || g + 1000000],
+               name || ' ' || g || '@example.com', tag, now() - g * interval '1 s',
                now() - g * interval '1 s', jsonb_build_object('name', name),
                (select array_to_tsvector(array_agg(distinct letters || word))
                   from unnest(array['example', first, '.' || first, g::text, '.' || g, '35121' || g + 1000000, right((g + 1000000)::text, 6)]) word)

@@ -1,0 +1,53 @@
+//! What commands have to know beyond their own record, and what happens when that changes meanwhile.
+
+use fairlead_domain::kernel::Aggregate;
+
+use crate::{
+    App, AppError, Context, Expected, Recorded,
+    access::{Permission, Reveals},
+};
+
+/// How often facts are gathered, when records change between being seen and being stored.
+const ATTEMPTS: usize = 5;
+
+/// Attempts at a command that is decided on facts: when a record is not as it was seen, they are gathered once more.
+pub(super) struct Attempts {
+    left: usize,
+    expected: Expected,
+}
+
+impl Attempts {
+    /// None made yet, by a caller who expects that.
+    pub(super) fn new(expected: Expected) -> Self {
+        Self { left: ATTEMPTS, expected }
+    }
+
+    /// Whether to attempt it again after this error.
+    ///
+    /// # Errors
+    /// The error, when another attempt does not help. A version that the caller demanded is answered as stale at last.
+    pub(super) fn again(&mut self, error: AppError) -> Result<(), AppError> {
+        self.left -= 1;
+        match (error, self.expected) {
+            (AppError::Stale { .. }, _) if self.left > 0 => Ok(()),
+            (AppError::Stale { .. }, Expected::Any | Expected::New) => Err(AppError::Contended),
+            (error, _) => Err(error),
+        }
+    }
+}
+
+/// A record as the caller may read it, though under another permission than the one in hand: `None` when there is none, when it
+/// is beyond the caller's reach, and when the caller may read none at all.
+///
+/// # Errors
+/// Those of reading.
+pub(super) async fn readable<A: Aggregate, P: Permission + Reveals<A>>(
+    app: &App,
+    cx: &Context,
+    id: A::Id,
+) -> Result<Option<Recorded<A>>, AppError> {
+    match cx.clone().authorize::<P>() {
+        Ok(reading) => app.read::<A>(&reading, id).await,
+        Err(_) => Ok(None),
+    }
+}

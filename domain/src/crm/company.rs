@@ -1,0 +1,206 @@
+//! A company with which there is, or may be, business. No person: nothing about it is personal.
+
+mod error;
+mod event;
+mod merging;
+mod profile;
+#[cfg(feature = "testing")]
+mod story;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    error::CompanyError,
+    event::CompanyEvent,
+    merging::{Absorption, CompanyGains, Kinship},
+    profile::CompanyProfile,
+};
+use crate::{
+    ids::{CompanyId, ProjectId, UserId},
+    kernel::{Aggregate, Belonging, Patch, UniqueKey},
+    values::{
+        Address, AttributeKey, AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, Tag, Title, Website,
+    },
+};
+
+/// How many domains a company may have.
+const MAX_DOMAINS: usize = 20;
+/// How many tags a company may carry.
+const MAX_TAGS: usize = 100;
+/// How many custom attributes a company may have.
+const MAX_ATTRIBUTES: usize = 100;
+
+impl Company {
+    /// How many companies may stand above one.
+    pub const MAX_LEVELS: usize = 20;
+}
+
+/// A company's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Company {
+    /// What is known about it.
+    #[serde(flatten)]
+    pub profile: CompanyProfile,
+    /// Softly deleted: kept, but out of sight, and its domains free for others.
+    #[serde(default)]
+    pub deleted: bool,
+    /// The company that took it in. Counts as deleted, for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<CompanyId>,
+}
+
+/// What can be asked of a company.
+#[derive(Clone)]
+pub enum CompanyCommand {
+    /// Make it known. Where it is to stand is judged for the parent that the profile names.
+    Create(Box<CompanyProfile>, Ancestry),
+    /// Change attributes; those not named stay.
+    Change(Box<CompanyChange>),
+    /// Put labels on.
+    Tag(BTreeSet<Tag>),
+    /// Take labels off.
+    Untag(BTreeSet<Tag>),
+    /// Take another company in, which is merged in the same transaction.
+    Absorb(Box<Absorption>),
+    /// Become a part of another company, which absorbs it in the same transaction.
+    Merge {
+        /// That company.
+        into: CompanyId,
+    },
+    /// Delete softly.
+    Delete,
+    /// Bring back what was deleted.
+    Restore,
+}
+
+/// A change of attributes, in the sense of JSON merge patch (RFC 7396).
+#[derive(Clone, Default)]
+pub struct CompanyChange {
+    /// A new name.
+    pub name: Option<Title>,
+    /// Other domains, all of them.
+    pub domains: Option<BTreeSet<DomainName>>,
+    /// Another line of business.
+    pub industry: Patch<Label>,
+    /// Another number of people.
+    pub employees: Patch<u32>,
+    /// Another website.
+    pub website: Patch<Website>,
+    /// A new telephone number.
+    pub phone: Patch<PhoneNumber>,
+    /// A new address, as a whole.
+    pub address: Patch<Address>,
+    /// How far it has come.
+    pub lifecycle_stage: Patch<LifecycleStage>,
+    /// Another company to which it belongs.
+    pub parent_id: Patch<CompanyId>,
+    /// How that company stands to it.
+    pub ancestry: Ancestry,
+    /// A new owner.
+    pub owner_id: Patch<UserId>,
+    /// Another workspace.
+    pub project_id: Patch<ProjectId>,
+    /// Custom attributes to set, or with `None` to remove.
+    pub attributes: BTreeMap<AttributeKey, Option<AttributeValue>>,
+}
+
+/// How a company that is to be the parent stands to the child, as was seen before the command.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ancestry {
+    /// It was not seen, or is not there.
+    #[default]
+    Unknown,
+    /// It may be the parent.
+    Sound,
+    /// It is the child itself, or stands below it.
+    Circular,
+    /// More than [`Company::MAX_LEVELS`] would stand above the child.
+    TooDeep,
+}
+
+impl Aggregate for Company {
+    const CONTEXT: &'static str = "crm";
+    const TYPE: &'static str = "company";
+    const PLURAL: &'static str = "companies";
+    const BELONGS: bool = true;
+    type Id = CompanyId;
+    type Command = CompanyCommand;
+    type Event = CompanyEvent;
+    type Error = CompanyError;
+
+    fn decide(state: Option<&Self>, command: CompanyCommand) -> Result<Vec<CompanyEvent>, CompanyError> {
+        use CompanyCommand::{Absorb, Change, Create, Delete, Merge, Restore, Tag, Untag};
+        match (state, command) {
+            (None, Create(profile, ancestry)) => {
+                profile.checked(ancestry).map(|profile| vec![CompanyEvent::Created(profile)])
+            }
+            (None, _) => Err(CompanyError::NotFound),
+            (Some(_), Create(..)) => Err(CompanyError::AlreadyExists),
+            (Some(Self { merged_into: Some(into), .. }), Merge { into: again }) if *into == again => Ok(vec![]),
+            (Some(Self { merged_into: Some(into), .. }), _) => Err(CompanyError::Merged { into: *into }),
+            (Some(company), Delete) if company.deleted => Ok(vec![]),
+            (Some(company), Restore) if company.deleted => Ok(vec![CompanyEvent::Restored {}]),
+            (Some(company), _) if company.deleted => Err(CompanyError::Deleted),
+            (Some(company), Change(change)) => company.profile.changes(*change),
+            (Some(company), Tag(tags)) => company.profile.tagged(tags),
+            (Some(company), Untag(tags)) => Ok(company.profile.untagged(tags).into_iter().collect()),
+            (Some(company), Absorb(absorption)) => company.profile.absorbs(*absorption),
+            (Some(_), Merge { into }) => Ok(vec![CompanyEvent::Merged { into }]),
+            (Some(_), Delete) => Ok(vec![CompanyEvent::Deleted {}]),
+            (Some(_), Restore) => Ok(vec![]),
+        }
+    }
+
+    fn init(event: &CompanyEvent) -> Option<Self> {
+        match event {
+            CompanyEvent::Created(profile) => {
+                Some(Self { profile: (**profile).clone(), deleted: false, merged_into: None })
+            }
+            _ => None,
+        }
+    }
+
+    fn apply(&mut self, event: &CompanyEvent) {
+        let profile = &mut self.profile;
+        match event.clone() {
+            CompanyEvent::Created(created) => *profile = *created,
+            CompanyEvent::Renamed { name } => profile.name = name,
+            CompanyEvent::DomainsChanged { domains } => profile.domains = domains,
+            CompanyEvent::IndustryChanged { industry } => profile.industry = industry,
+            CompanyEvent::EmployeesChanged { employees } => profile.employees = employees,
+            CompanyEvent::WebsiteChanged { website } => profile.website = website,
+            CompanyEvent::PhoneChanged { phone } => profile.phone = phone,
+            CompanyEvent::AddressChanged { address } => profile.address = address,
+            CompanyEvent::LifecycleStageChanged { lifecycle_stage } => profile.lifecycle_stage = lifecycle_stage,
+            CompanyEvent::ParentChanged { parent_id } => profile.parent_id = parent_id,
+            CompanyEvent::OwnerChanged { owner_id } => profile.owner_id = owner_id,
+            CompanyEvent::ProjectChanged { project_id } => profile.project_id = project_id,
+            CompanyEvent::AttributeSet { key, value } => drop(profile.attributes.insert(key, value)),
+            CompanyEvent::AttributeRemoved { key } => drop(profile.attributes.remove(&key)),
+            CompanyEvent::Tagged { tags } => profile.tags.extend(tags),
+            CompanyEvent::Untagged { tags } => profile.tags.retain(|tag| !tags.contains(tag)),
+            CompanyEvent::Absorbed(gains) => profile.take_over(*gains),
+            CompanyEvent::Merged { into } => self.merged_into = Some(into),
+            CompanyEvent::Deleted {} => self.deleted = true,
+            CompanyEvent::Restored {} => self.deleted = false,
+        }
+    }
+
+    fn belongs(&self) -> Option<Belonging> {
+        Some(Belonging { owner_id: self.profile.owner_id, project_id: self.profile.project_id })
+    }
+
+    fn keys(&self) -> Vec<UniqueKey> {
+        self.profile.domains.iter().map(|domain| UniqueKey::new("company.domain", domain.as_str())).collect()
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted || self.merged_into.is_some()
+    }
+
+    fn successor(&self) -> Option<CompanyId> {
+        self.merged_into
+    }
+}

@@ -1,0 +1,84 @@
+//! Why a command on a company is refused.
+
+use super::{Company, MAX_ATTRIBUTES, MAX_DOMAINS, MAX_TAGS};
+use crate::{
+    ids::CompanyId,
+    kernel::{DomainError, ErrorKind},
+};
+
+/// Why a command on a company is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CompanyError {
+    /// There is none with this id.
+    #[error("there is no such company")]
+    NotFound,
+    /// The id is in use.
+    #[error("the company exists already")]
+    AlreadyExists,
+    /// It was deleted; only restoring is possible.
+    #[error("the company is deleted; restore it first")]
+    Deleted,
+    /// It became a part of another company; nothing brings it back.
+    #[error("the company was merged into {into}, for good")]
+    Merged {
+        /// That company.
+        into: CompanyId,
+    },
+    /// More domains than a company can have.
+    #[error("a company has {MAX_DOMAINS} domains at most")]
+    TooManyDomains,
+    /// More labels than a company can carry.
+    #[error("a company carries {MAX_TAGS} tags at most")]
+    TooManyTags,
+    /// More custom attributes than a company can have.
+    #[error("a company has {MAX_ATTRIBUTES} custom attributes at most")]
+    TooManyAttributes,
+    /// The parent is not there, or beyond the caller's reach.
+    #[error("there is no company that could be the parent")]
+    UnknownParent,
+    /// A company would stand above itself.
+    #[error("the parent is the company itself, or belongs to it")]
+    Circular,
+    /// Too many companies would stand above one another.
+    #[error("{} companies at most stand above one another", Company::MAX_LEVELS)]
+    TooDeep,
+    /// The company to be taken in is not there, or beyond the caller's reach.
+    #[error("there is no company that could be taken in")]
+    UnknownLoser,
+    /// A company can't take itself in.
+    #[error("a company can't be merged with itself")]
+    MergedWithItself,
+}
+
+impl DomainError for CompanyError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound => ErrorKind::NotFound,
+            Self::AlreadyExists | Self::Deleted | Self::Merged { .. } | Self::Circular => ErrorKind::Conflict,
+            Self::TooManyDomains
+            | Self::TooManyTags
+            | Self::TooManyAttributes
+            | Self::UnknownParent
+            | Self::TooDeep
+            | Self::UnknownLoser
+            | Self::MergedWithItself => ErrorKind::Invalid,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "company.not_found",
+            Self::AlreadyExists => "company.already_exists",
+            Self::Deleted => "company.deleted",
+            Self::Merged { .. } => "company.merged",
+            Self::TooManyDomains => "company.too_many_domains",
+            Self::TooManyTags => "company.too_many_tags",
+            Self::TooManyAttributes => "company.too_many_attributes",
+            Self::UnknownParent => "company.unknown_parent",
+            Self::Circular => "company.circular",
+            Self::TooDeep => "company.too_deep",
+            Self::UnknownLoser => "company.unknown_loser",
+            Self::MergedWithItself => "company.merged_with_itself",
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What can be asked of a deal, with the facts that it takes to decide.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::DealProfile;
+use crate::{
+    crm::Pipeline,
+    ids::{CompanyId, ContactId, PipelineId, ProjectId, StageId, UserId},
+    kernel::Patch,
+    values::{AttributeKey, AttributeValue, Label, Money, Tag, Title},
+};
+
+/// What can be asked of a deal. A pipeline is the one that the deal is in, or is to come to, as it was seen before the
+/// command; `None` when there is none.
+#[derive(Clone)]
+pub enum DealCommand {
+    /// Begin it.
+    Open {
+        /// What is known about it.
+        profile: Box<DealProfile>,
+        /// What was seen of what it names.
+        seen: Box<Seen>,
+    },
+    /// Change attributes; those not named stay.
+    Change(Box<DealChange>),
+    /// Put it into another stage, of its pipeline or of another one.
+    Move {
+        /// The pipeline.
+        pipeline_id: PipelineId,
+        /// The stage.
+        stage_id: StageId,
+        /// That pipeline.
+        pipeline: Option<Box<Pipeline>>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It was won.
+    Win {
+        /// Why.
+        reason: Option<Label>,
+        /// Its pipeline.
+        pipeline: Option<Box<Pipeline>>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It was lost.
+    Lose {
+        /// Why.
+        reason: Option<Label>,
+        /// Its pipeline.
+        pipeline: Option<Box<Pipeline>>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It may be won again.
+    Reopen {
+        /// Its pipeline.
+        pipeline: Option<Box<Pipeline>>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Name people.
+    LinkContacts {
+        /// Whom.
+        contact_ids: BTreeSet<ContactId>,
+        /// Which of them were seen.
+        seen: BTreeSet<ContactId>,
+    },
+    /// Name people no more.
+    UnlinkContacts(BTreeSet<ContactId>),
+    /// Name companies.
+    LinkCompanies {
+        /// Which.
+        company_ids: BTreeSet<CompanyId>,
+        /// Which of them were seen.
+        seen: BTreeSet<CompanyId>,
+    },
+    /// Name companies no more.
+    UnlinkCompanies(BTreeSet<CompanyId>),
+    /// Where a company is named, name the one that took it in.
+    ReplaceCompany {
+        /// The company that was taken in.
+        company_id: CompanyId,
+        /// The company that took it in.
+        by: CompanyId,
+    },
+    /// Put labels on.
+    Tag(BTreeSet<Tag>),
+    /// Take labels off.
+    Untag(BTreeSet<Tag>),
+    /// Delete softly.
+    Delete,
+    /// Bring back what was deleted.
+    Restore,
+}
+
+/// What was seen, before the command, of what a deal names.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Its pipeline.
+    pub pipeline: Option<Pipeline>,
+    /// Those of its contacts that are there and within the caller's reach.
+    pub contacts: BTreeSet<ContactId>,
+    /// Those of its companies that are there and within the caller's reach.
+    pub companies: BTreeSet<CompanyId>,
+}
+
+/// A change of attributes, in the sense of JSON merge patch (RFC 7396).
+#[derive(Clone, Default)]
+pub struct DealChange {
+    /// A new name.
+    pub name: Option<Title>,
+    /// Another value.
+    pub value: Patch<Money>,
+    /// Another day.
+    pub expected_close: Patch<NaiveDate>,
+    /// Another source.
+    pub source: Patch<Label>,
+    /// A new owner.
+    pub owner_id: Patch<UserId>,
+    /// Another workspace.
+    pub project_id: Patch<ProjectId>,
+    /// Custom attributes to set, or with `None` to remove.
+    pub attributes: BTreeMap<AttributeKey, Option<AttributeValue>>,
+}

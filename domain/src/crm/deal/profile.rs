@@ -1,0 +1,219 @@
+//! What is known about a deal, and what differs when it changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    DealChange, DealError, DealEvent, MAX_ATTRIBUTES, MAX_COMPANIES, MAX_CONTACTS, MAX_TAGS, Seen, journey::check_stage,
+};
+use crate::{
+    ids::{CompanyId, ContactId, PipelineId, ProjectId, StageId, UserId},
+    kernel::Patch,
+    values::{AttributeKey, AttributeValue, Label, Money, Tag, Title},
+};
+
+/// What is known about a deal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DealProfile {
+    /// What it is called. Several may have the same name.
+    pub name: Title,
+    /// The pipeline in which it is.
+    pub pipeline_id: PipelineId,
+    /// The stage in which it is, or was when it was won or lost.
+    pub stage_id: StageId,
+    /// When it was begun.
+    pub opened_at: DateTime<Utc>,
+    /// What it is worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Money>,
+    /// The day on which it is expected to be won.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_close: Option<NaiveDate>,
+    /// Where it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Label>,
+    /// Who looks after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<UserId>,
+    /// The workspace to which it belongs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<ProjectId>,
+    /// The people whom it concerns.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub contact_ids: BTreeSet<ContactId>,
+    /// The companies that it concerns.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub company_ids: BTreeSet<CompanyId>,
+    /// Labels, each once.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<Tag>,
+    /// What is to be noted beyond the fields above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<AttributeKey, AttributeValue>,
+}
+
+impl DealProfile {
+    /// A deal of which nothing is known but where it begins.
+    pub fn begun(name: Title, pipeline_id: PipelineId, stage_id: StageId, opened_at: DateTime<Utc>) -> Self {
+        Self {
+            name,
+            pipeline_id,
+            stage_id,
+            opened_at,
+            value: None,
+            expected_close: None,
+            source: None,
+            owner_id: None,
+            project_id: None,
+            contact_ids: BTreeSet::new(),
+            company_ids: BTreeSet::new(),
+            tags: BTreeSet::new(),
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn checked(self: Box<Self>, seen: &Seen) -> Result<Self, DealError> {
+        check_stage(seen.pipeline.as_ref(), self.stage_id)?;
+        check_value(self.value)?;
+        if self.tags.len() > MAX_TAGS {
+            return Err(DealError::TooManyTags);
+        }
+        if self.attributes.len() > MAX_ATTRIBUTES {
+            return Err(DealError::TooManyAttributes);
+        }
+        check_contacts(&self.contact_ids, &self.contact_ids, &seen.contacts)?;
+        check_companies(&self.company_ids, &self.company_ids, &seen.companies)?;
+        Ok(*self)
+    }
+
+    /// One event for each thing that differs.
+    pub(super) fn changes(&self, change: DealChange) -> Result<Vec<DealEvent>, DealError> {
+        use DealEvent::{ExpectedCloseChanged, OwnerChanged, ProjectChanged, Renamed, SourceChanged, ValueChanged};
+        if let Patch::Set(value) = change.value {
+            check_value(value)?;
+        }
+        let mut events = Vec::new();
+        events.extend(change.name.filter(|name| *name != self.name).map(|name| Renamed { name }));
+        events.extend(change.value.differing(self.value.as_ref()).map(|value| ValueChanged { value }));
+        let close = change.expected_close.differing(self.expected_close.as_ref());
+        events.extend(close.map(|expected_close| ExpectedCloseChanged { expected_close }));
+        events.extend(change.source.differing(self.source.as_ref()).map(|source| SourceChanged { source }));
+        events.extend(change.owner_id.differing(self.owner_id.as_ref()).map(|owner_id| OwnerChanged { owner_id }));
+        let project = change.project_id.differing(self.project_id.as_ref());
+        events.extend(project.map(|project_id| ProjectChanged { project_id }));
+        events.extend(self.attributes_changed(change.attributes)?);
+        Ok(events)
+    }
+
+    fn attributes_changed(
+        &self,
+        change: BTreeMap<AttributeKey, Option<AttributeValue>>,
+    ) -> Result<Vec<DealEvent>, DealError> {
+        let mut events = Vec::new();
+        let mut count = self.attributes.len();
+        for (key, value) in change {
+            match (self.attributes.get(&key), value) {
+                (None, None) => {}
+                (Some(_), None) => {
+                    count -= 1;
+                    events.push(DealEvent::AttributeRemoved { key });
+                }
+                (Some(present), Some(value)) if *present == value => {}
+                (present, Some(value)) => {
+                    count += usize::from(present.is_none());
+                    events.push(DealEvent::AttributeSet { key, value });
+                }
+            }
+        }
+        if count > MAX_ATTRIBUTES { Err(DealError::TooManyAttributes) } else { Ok(events) }
+    }
+
+    pub(super) fn tagged(&self, tags: BTreeSet<Tag>) -> Result<Vec<DealEvent>, DealError> {
+        let tags: BTreeSet<_> = tags.difference(&self.tags).cloned().collect();
+        if self.tags.len() + tags.len() > MAX_TAGS {
+            return Err(DealError::TooManyTags);
+        }
+        Ok(if tags.is_empty() { vec![] } else { vec![DealEvent::Tagged { tags }] })
+    }
+
+    pub(super) fn untagged(&self, tags: BTreeSet<Tag>) -> Option<DealEvent> {
+        let tags: BTreeSet<_> = tags.intersection(&self.tags).cloned().collect();
+        (!tags.is_empty()).then_some(DealEvent::Untagged { tags })
+    }
+
+    pub(super) fn contacts_linked(
+        &self,
+        ids: BTreeSet<ContactId>,
+        seen: &BTreeSet<ContactId>,
+    ) -> Result<Vec<DealEvent>, DealError> {
+        let contact_ids: BTreeSet<_> = ids.difference(&self.contact_ids).copied().collect();
+        let after: BTreeSet<_> = self.contact_ids.union(&contact_ids).copied().collect();
+        check_contacts(&after, &contact_ids, seen)?;
+        Ok(if contact_ids.is_empty() { vec![] } else { vec![DealEvent::ContactsLinked { contact_ids }] })
+    }
+
+    pub(super) fn contacts_unlinked(&self, ids: BTreeSet<ContactId>) -> Option<DealEvent> {
+        let contact_ids: BTreeSet<_> = ids.intersection(&self.contact_ids).copied().collect();
+        (!contact_ids.is_empty()).then_some(DealEvent::ContactsUnlinked { contact_ids })
+    }
+
+    pub(super) fn companies_linked(
+        &self,
+        ids: BTreeSet<CompanyId>,
+        seen: &BTreeSet<CompanyId>,
+    ) -> Result<Vec<DealEvent>, DealError> {
+        let company_ids: BTreeSet<_> = ids.difference(&self.company_ids).copied().collect();
+        let after: BTreeSet<_> = self.company_ids.union(&company_ids).copied().collect();
+        check_companies(&after, &company_ids, seen)?;
+        Ok(if company_ids.is_empty() { vec![] } else { vec![DealEvent::CompaniesLinked { company_ids }] })
+    }
+
+    pub(super) fn companies_unlinked(&self, ids: BTreeSet<CompanyId>) -> Option<DealEvent> {
+        let company_ids: BTreeSet<_> = ids.intersection(&self.company_ids).copied().collect();
+        (!company_ids.is_empty()).then_some(DealEvent::CompaniesUnlinked { company_ids })
+    }
+
+    pub(super) fn company_replaced(&self, company_id: CompanyId, by: CompanyId) -> Vec<DealEvent> {
+        let Some(unlinked) = self.companies_unlinked(BTreeSet::from([company_id])).filter(|_| company_id != by) else {
+            return vec![];
+        };
+        let linked =
+            (!self.company_ids.contains(&by)).then(|| DealEvent::CompaniesLinked { company_ids: BTreeSet::from([by]) });
+        std::iter::once(unlinked).chain(linked).collect()
+    }
+}
+
+fn check_value(value: Option<Money>) -> Result<(), DealError> {
+    if value.is_some_and(|value| value.minor() < 0) { Err(DealError::NegativeValue) } else { Ok(()) }
+}
+
+fn check_contacts(
+    all: &BTreeSet<ContactId>,
+    new: &BTreeSet<ContactId>,
+    seen: &BTreeSet<ContactId>,
+) -> Result<(), DealError> {
+    if all.len() > MAX_CONTACTS {
+        Err(DealError::TooManyContacts)
+    } else if !new.is_subset(seen) {
+        Err(DealError::UnknownContact)
+    } else {
+        Ok(())
+    }
+}
+
+fn check_companies(
+    all: &BTreeSet<CompanyId>,
+    new: &BTreeSet<CompanyId>,
+    seen: &BTreeSet<CompanyId>,
+) -> Result<(), DealError> {
+    if all.len() > MAX_COMPANIES {
+        Err(DealError::TooManyCompanies)
+    } else if !new.is_subset(seen) {
+        Err(DealError::UnknownCompany)
+    } else {
+        Ok(())
+    }
+}

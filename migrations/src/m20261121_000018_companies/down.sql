@@ -1,0 +1,2 @@
+drop function crm.company_ids;
+drop table crm.companies;
