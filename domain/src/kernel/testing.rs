@@ -14,6 +14,19 @@ pub trait Story: Aggregate {
     fn restoration() -> Option<Self::Command> {
         None
     }
+    /// The longest beginning of the story after which the record is alive.
+    fn living() -> Vec<Self::Command> {
+        let story = Self::story();
+        let (mut state, mut alive) = (None, 0);
+        for (n, command) in story.iter().enumerate() {
+            let Ok(events) = Self::decide(state.as_ref(), command.clone()) else { break };
+            state = fold(state, &events);
+            if state.as_ref().is_some_and(|state| !state.is_deleted()) {
+                alive = n + 1;
+            }
+        }
+        story.into_iter().take(alive).collect()
+    }
 }
 
 /// Begins a test with what has happened so far.

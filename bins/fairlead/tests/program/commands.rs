@@ -104,7 +104,7 @@ async fn verifying_fails_when_something_differs_and_shows_no_values() {
         [
             "difference",
             "the stored state differs at /name",
-            "crm.contacts: the row differs in name, state, words",
+            "crm.contacts: the row differs in name, parts, state, twins, words",
             "crm.timeline: the row of event 1 is missing"
         ]
     );

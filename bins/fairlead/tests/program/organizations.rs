@@ -54,7 +54,7 @@ async fn inhabited(app: &App) -> (OrganizationId, UserId, SessionId) {
     let register = OrganizationCommand::Register { name: Label::new(TOLD[0]).unwrap(), owner };
     app.execute::<Organization>(&cx, organization, Expected::New, register).await.unwrap();
     let contact = System.next().into();
-    for command in Contact::story() {
+    for command in Contact::living() {
         app.execute::<Contact>(&cx, contact, Expected::Any, command).await.unwrap();
     }
     (organization, owner, session)

@@ -86,10 +86,11 @@ impl<V> Operation<V> {
     ///
     /// # Errors
     /// Everything that is wrong with it, by place in the operation.
-    pub(crate) fn upserts<A: Aggregate, K: DeserializeOwned, U, T: DeserializeOwned>(
+    pub(crate) fn upserts<A: Aggregate, B: DeserializeOwned, K, T: DeserializeOwned, D>(
         self,
-        key: impl FnOnce(K) -> Result<(UniqueKey, U), Problem>,
-        command: impl FnOnce(U, T) -> Result<A::Command, Problem>,
+        key: impl FnOnce(B) -> Result<(UniqueKey, K), Problem>,
+        data: impl FnOnce(T) -> Result<D, Problem>,
+        command: impl FnOnce(K, D) -> A::Command,
     ) -> Result<Meant<A>, Problem> {
         let mut faults = Vec::new();
         for (name, there) in [("id", self.id.is_some()), ("if_match", self.if_match.is_some())] {
@@ -98,14 +99,13 @@ impl<V> Operation<V> {
             }
         }
         let key = read(self.by, "by", &mut faults, key);
-        let mut holder = None;
-        let command = read(self.data, "data", &mut faults, |data| {
-            let Some((key, by)) = key else { return Ok(None) };
-            holder = Some(Target::Holder(key));
-            command(by, data).map(Some)
+        let data = read(self.data, "data", &mut faults, data);
+        let meant = key.zip(data).map(|((key, by), data)| Meant {
+            target: Target::Holder(key),
+            expected: Expected::Any,
+            command: command(by, data),
         });
-        let meant = command.flatten().zip(holder);
-        finish(faults, meant.map(|(command, target)| Meant { target, expected: Expected::Any, command }))
+        finish(faults, meant)
     }
 
     /// The operation changes a record as its data say.

@@ -37,10 +37,8 @@ pub(super) fn meant(now: DateTime<Utc>) -> impl Fn(Operation<Verb>) -> Result<Me
         Verb::Change => operation.changes(|data: ContactPatch| Ok(ContactCommand::Change(Box::new(data.read(now)?)))),
         Verb::Upsert => operation.upserts(
             |by: UpsertBy| by.key().map(|key| (key.reserved(), key)),
-            |by, data: UpsertBody| {
-                let (change, tags) = data.read(now)?;
-                Ok(ContactCommand::Upsert(Box::new(ContactUpsert { by, change, tags })))
-            },
+            |data: UpsertBody| data.read(now),
+            |by, (change, tags)| ContactCommand::Upsert(Box::new(ContactUpsert { by, change, tags })),
         ),
         Verb::Tag => operation.changes(|data: Tags| Ok(ContactCommand::Tag(data.try_into()?))),
         Verb::Untag => operation.changes(|data: Tags| Ok(ContactCommand::Untag(data.try_into()?))),

@@ -8,6 +8,7 @@ mod batch;
 mod commands;
 mod companies;
 mod conditions;
+mod contacts;
 mod contracts;
 mod desk;
 mod document;

@@ -76,7 +76,7 @@ impl StateProjection for ContactList {
             id: recorded.id,
             subject_id: recorded.id,
             version: recorded.version,
-            parts: [&[name.clone()], &emails[..]].concat().join(" "),
+            parts: [std::slice::from_ref(&name), &emails[..]].concat().join(" "),
             twins: twins(profile),
             name,
             job_title: known(profile.job_title.as_ref()).map(|title| title.normalized()),

@@ -30,7 +30,7 @@ async fn everything_is_taken_out_of_one_tenant() {
         for n in 0..times {
             let id = engine.app.fresh::<Uuid>().into();
             // Addresses are unique.
-            let story = if n == 0 { Contact::story() } else { vec![crate::projection::create("Bo")] };
+            let story = if n == 0 { Contact::living() } else { vec![crate::projection::create("Bo")] };
             for command in story.into_iter().chain((n == 1).then_some(ContactCommand::Delete)) {
                 engine.app.execute::<Contact>(cx, id, Expected::Any, command).await.unwrap();
             }

@@ -84,7 +84,7 @@ impl Stage {
             let join = MembershipCommand::Join(MembershipProfile { roles, projects: None });
             engine.app.execute::<Membership>(cx, owner, Expected::New, join).await.unwrap();
             let contact = engine.app.fresh::<Uuid>().into();
-            for (n, command) in Contact::story().into_iter().enumerate() {
+            for (n, command) in Contact::living().into_iter().enumerate() {
                 let mut keyed = (**cx).clone();
                 keyed.idempotency = Some(IdempotencyKey { key: n.to_string(), fingerprint: [0; 32] });
                 let keyed: Authorized<Everything> = keyed.authorize().unwrap();
