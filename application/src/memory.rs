@@ -25,8 +25,8 @@ use crate::{
     live::{Stretch, Tail, TenantStream},
     log::LogError,
     ports::{
-        Answer, Append, Appended, EventStore, Loaded, Metadata, NewSecret, RegisterQuery, Secrets, StoreError,
-        StoredEvent, StoredStream, StreamAppend, SubjectKey, TakenClaim,
+        AboutQuery, Answer, Append, Appended, EventStore, Loaded, Metadata, NewSecret, RegisterQuery, Secrets,
+        StoreError, StoredEvent, StoredStream, StreamAppend, SubjectKey, TakenClaim,
     },
 };
 
@@ -47,6 +47,8 @@ struct Tables {
     log: Vec<(OrganizationId, Uuid, i64)>,
     /// Where something about a person was told.
     personal: HashMap<(OrganizationId, Uuid), Vec<Told>>,
+    /// The streams in which something about somebody else was ever told.
+    about: BTreeSet<(OrganizationId, Uuid, Uuid)>,
     erased: HashSet<(OrganizationId, Uuid)>,
     secrets: HashMap<(OrganizationId, Uuid), Secrets>,
     deleted: HashSet<(OrganizationId, Uuid)>,
@@ -94,6 +96,7 @@ impl Tables {
                         subjects.insert(subject.1);
                     }
                     let place = (stream.id, version, field.pointer.clone());
+                    self.about.extend(field.subject.map(|subject| (tenant, subject, stream.id)));
                     self.personal.entry(subject).or_default().push(place);
                 }
             }
@@ -251,6 +254,18 @@ impl EventStore for MemoryStore {
         found.sort_by_key(|stream| stream.id);
         found.truncate(query.limit.into());
         Ok(found)
+    }
+
+    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
+        let tables = self.tables();
+        let told = tables.about.iter().filter(|(tenant, subject, stream)| {
+            let aggregate = tables.streams.get(&(*tenant, *stream)).map(|(present, _)| present.aggregate.as_str());
+            (*tenant, *subject) == (cx.tenant(), query.subject)
+                && subject != stream
+                && aggregate == Some(query.aggregate)
+                && query.after.is_none_or(|after| *stream > after)
+        });
+        Ok(told.map(|(_, _, stream)| *stream).take(query.limit.into()).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the infrastructure must provide.
 
+mod query;
 mod secret;
 mod system;
 
@@ -13,6 +14,7 @@ use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
 pub use self::{
+    query::{AboutQuery, RegisterQuery},
     secret::{NewSecret, Secrets},
     system::{Clock, Entropy, IdGenerator, System},
 };
@@ -65,19 +67,13 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
     async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError>;
-}
 
-/// A stretch of a tenant's streams of one aggregate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RegisterQuery {
-    /// The aggregate's name.
-    pub aggregate: &'static str,
-    /// Those alone whose state names this user as its `user_id`.
-    pub user: Option<Uuid>,
-    /// Begins behind this stream.
-    pub after: Option<Uuid>,
-    /// How many at most.
-    pub limit: u16,
+    /// The streams of an aggregate in which something about a person was ever told to whom they don't belong, in ascending
+    /// order of id. Every event that was stored is considered.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
+    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError>;
 }
 
 /// What [`EventStore::load`] finds.

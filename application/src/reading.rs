@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use crate::{
     App, AppError, Context, Recorded,
-    access::{Authorized, Reveals},
+    access::{Authorized, Reveals, System},
     app::is_old,
-    ports::{RegisterQuery, StoredStream},
+    ports::{AboutQuery, RegisterQuery, StoredStream},
     recorded::{decode_state, refold},
 };
 
@@ -79,6 +79,21 @@ impl App {
             }
             after = streams.last().map(|stream| stream.id);
         }
+    }
+
+    /// The streams of an aggregate in which something about a person was ever told to whom they don't belong, in ascending
+    /// order of id, behind one of them; deleted ones too. Always current.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub async fn streams_about<A: Aggregate>(
+        &self,
+        cx: &Authorized<System>,
+        person: Uuid,
+        after: Option<Uuid>,
+        limit: u16,
+    ) -> Result<Vec<Uuid>, AppError> {
+        Ok(self.store.streams_about(cx, &AboutQuery { subject: person, aggregate: A::TYPE, after, limit }).await?)
     }
 
     /// Reads a stream's state, folded anew where it is stored in an older shape.

@@ -82,6 +82,18 @@ id! {
     /// A piece of business that may be won.
     DealId
 }
+id! {
+    /// Something that was done or is to be done about a contact, a company or a deal.
+    ActivityId
+}
+id! {
+    /// A file to which an activity refers.
+    AttachmentId
+}
+id! {
+    /// What somebody said of an activity.
+    CommentId
+}
 
 impl OrganizationId {
     /// The reserved tenant in which people and their sessions are kept, whatever the organizations they belong to. It is

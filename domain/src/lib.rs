@@ -27,6 +27,8 @@ macro_rules! for_each_aggregate {
             $crate::crm::Company,
             $crate::crm::Pipeline,
             $crate::crm::Deal,
+            $crate::crm::Activity,
+            $crate::crm::Comment,
         );
     };
 }

@@ -2,15 +2,20 @@
 
 use async_trait::async_trait;
 use fairlead_domain::{
-    crm::{Contact, ContactCommand},
+    crm::{Activity, ActivityCommand, Comment, CommentCommand, Contact, ContactCommand},
+    kernel::Aggregate,
     values::Tag,
 };
+use uuid::Uuid;
 
 use crate::{
-    App, AppError, Expected,
+    App, AppError, Expected, Step,
     access::{Authorized, System},
     policy::{Happened, Policy},
 };
+
+/// How many records forget at once.
+const BATCH: u16 = 200;
 
 /// Puts a label on every new contact, so that somebody looks at it.
 #[derive(Debug)]
@@ -35,5 +40,78 @@ impl Policy for TagNewContacts {
     async fn react(&self, app: &App, cx: &Authorized<System>, created: Happened<Contact>) -> Result<(), AppError> {
         let tag = ContactCommand::Tag(self.0.iter().cloned().collect());
         app.execute::<Contact>(cx, created.id, Expected::Any, tag).await.map(drop)
+    }
+}
+
+/// Has activities and comments forget what they tell about a contact who was erased. In events it can't be read from the
+/// erasure on; this is for the present.
+#[derive(Debug, Default)]
+pub struct ForgetContacts(());
+
+impl ForgetContacts {
+    /// The policy.
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+#[async_trait]
+impl Policy for ForgetContacts {
+    type On = Contact;
+    const NAME: &'static str = "crm.forget_contacts";
+
+    fn events(&self) -> &'static [&'static str] {
+        &["contact.erased"]
+    }
+
+    async fn react(&self, app: &App, cx: &Authorized<System>, erased: Happened<Contact>) -> Result<(), AppError> {
+        let person = erased.id.into();
+        forget::<Activity>(app, cx, person, &ActivityCommand::Forget { person }).await?;
+        forget::<Comment>(app, cx, person, &CommentCommand::Forget { person }).await
+    }
+}
+
+/// Has comments forget what they tell of an activity that was erased.
+#[derive(Debug, Default)]
+pub struct ForgetActivities(());
+
+impl ForgetActivities {
+    /// The policy.
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+#[async_trait]
+impl Policy for ForgetActivities {
+    type On = Activity;
+    const NAME: &'static str = "crm.forget_activities";
+
+    fn events(&self) -> &'static [&'static str] {
+        &["activity.erased"]
+    }
+
+    async fn react(&self, app: &App, cx: &Authorized<System>, erased: Happened<Activity>) -> Result<(), AppError> {
+        let person = erased.id.into();
+        forget::<Comment>(app, cx, person, &CommentCommand::Forget { person }).await
+    }
+}
+
+/// Issues a command on every record of a kind that ever told something about a person.
+async fn forget<A: Aggregate>(
+    app: &App,
+    cx: &Authorized<System>,
+    person: Uuid,
+    command: &A::Command,
+) -> Result<(), AppError> {
+    let mut after = None;
+    loop {
+        let page = app.streams_about::<A>(cx, person, after, BATCH).await?;
+        let step = |id: &Uuid| Step::new::<A>(cx, (*id).into(), Expected::Any, command.clone());
+        app.execute_all(cx, &page.iter().map(step).collect::<Vec<_>>()).await?;
+        after = page.last().copied();
+        if page.len() < usize::from(BATCH) {
+            return Ok(());
+        }
     }
 }

@@ -4,20 +4,29 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use fairlead_domain::{crm::Contact, kernel::Aggregate};
+use fairlead_domain::{
+    crm::{Activity, Contact},
+    kernel::Aggregate,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     AppError, Context, Recorded,
-    access::{Authorized, Reveals},
+    access::{Authorized, Extent, Reveals},
+    registry::AGGREGATES,
 };
+
+/// What tells of records besides themselves: aggregates whose events name the records that they are about.
+const OTHERS: [&str; 1] = [Activity::TYPE];
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimelineEntry {
     /// The event.
     pub event_id: Uuid,
+    /// The record to which it happened: the one whose timeline it is, or one that is about it.
+    pub record_id: Uuid,
     /// Its name.
     pub event_type: String,
     /// Its place in the global order.
@@ -32,20 +41,27 @@ pub struct TimelineEntry {
     pub data: Value,
 }
 
+/// A stretch of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineQuery<'a> {
+    /// Whose.
+    pub record: Uuid,
+    /// Of which other aggregates events are shown, and of which of their records.
+    pub others: Vec<(&'static str, Extent<'a>)>,
+    /// Ends before this position.
+    pub before: Option<i64>,
+    /// How many entries at most.
+    pub limit: u16,
+}
+
 /// What the infrastructure must provide.
 #[async_trait]
 pub trait TimelinePort: Send + Sync {
-    /// The last entries of a record before a position, the newest first. Waits for the write in the context.
+    /// The last entries before a position, the newest first. Waits for the write in the context.
     ///
     /// # Errors
     /// [`AppError::NotYetVisible`], [`AppError::Parked`], [`AppError::Unavailable`].
-    async fn page(
-        &self,
-        cx: &Context,
-        record: Uuid,
-        before: Option<i64>,
-        limit: u16,
-    ) -> Result<Vec<TimelineEntry>, AppError>;
+    async fn page(&self, cx: &Context, query: &TimelineQuery<'_>) -> Result<Vec<TimelineEntry>, AppError>;
 }
 
 /// Timelines, for those who may read the record.
@@ -58,7 +74,8 @@ impl Timelines {
         Self(port)
     }
 
-    /// A contact's, which the caller has read, see [`TimelinePort::page`]. Empty when it is beyond the caller's reach.
+    /// A contact's, which the caller has read, see [`TimelinePort::page`]. Empty when it is beyond the caller's reach; events
+    /// of other records stand there as far as the caller may read those.
     ///
     /// # Errors
     /// As there.
@@ -72,6 +89,20 @@ impl Timelines {
         if !cx.reach().covers(contact.state.belongs()) {
             return Ok(Vec::new());
         }
-        self.0.page(cx, contact.id, before, limit).await
+        self.of(cx, contact.id, before, limit).await
+    }
+
+    async fn of(
+        &self,
+        cx: &Context,
+        record: Uuid,
+        before: Option<i64>,
+        limit: u16,
+    ) -> Result<Vec<TimelineEntry>, AppError> {
+        let others = AGGREGATES.iter().filter(|info| OTHERS.contains(&info.name));
+        let reached: Vec<_> =
+            others.filter_map(|info| Some((info, cx.access.reach(&info.read_permission())?))).collect();
+        let others = reached.iter().map(|(info, reach)| (info.name, reach.extent(info.belongs))).collect();
+        self.0.page(cx, &TimelineQuery { record, others, before, limit }).await
     }
 }

@@ -1,12 +1,13 @@
 //! Taking data out: all that an organization has, and all that is known about one person.
 
+mod contact;
 mod organization;
 mod person;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fairlead_domain::ids::UserId;
+use fairlead_domain::{ids::UserId, kernel::Aggregate};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::{
     envelope::{Place, rfc3339},
     history::{History, HistoryPort},
     identity::Directory,
+    list::AllLists,
     ports::StoredStream,
 };
 
@@ -67,6 +69,8 @@ pub struct ExportParts {
     pub directory: Arc<dyn Directory>,
     /// What happened to records, as people read it.
     pub timelines: Timelines,
+    /// Which records are about others.
+    pub lists: AllLists,
 }
 
 /// Takes data out. Secrets are never among it.
@@ -82,6 +86,13 @@ impl Exports {
     fn history(&self) -> History {
         History::new(self.0.history.clone())
     }
+}
+
+/// A record as it is taken out, whatever the aggregate.
+fn shown<A: Aggregate>(recorded: Recorded<A>) -> Result<Value, AppError> {
+    let Recorded { tenant, id, version, state, created_at, updated_at } = recorded;
+    let state = serde_json::to_value(&state).map_err(AppError::internal)?;
+    Ok(record(A::TYPE, &Recorded { tenant, id, version, state, created_at, updated_at }))
 }
 
 /// A record as it is taken out.

@@ -1,19 +1,16 @@
-//! All that is known about one person: one document.
+//! All that is known about somebody who signs in: one document.
 
 use fairlead_domain::{
-    crm::Contact,
     identity::{Membership, Organization, Session, User, UserError},
-    ids::{ContactId, OrganizationId, UserId},
-    kernel::Aggregate,
+    ids::{OrganizationId, UserId},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Exports, FORMAT, record};
+use super::{Exports, FORMAT, shown};
 use crate::{
-    AppError, Context, Recorded,
+    AppError, Context,
     access::{Authorized, System},
-    crm::{ContactsRead, TimelineEntry},
     envelope::{envelope, rfc3339},
     identity::{ProfileRead, myself, user_actor},
 };
@@ -60,36 +57,7 @@ impl Exports {
         }))
     }
 
-    /// All that is known about a contact, deleted or not: its present, what happened, and the timeline. `None` when there is none
-    /// within the caller's reach.
-    ///
-    /// # Errors
-    /// [`AppError::NotYetVisible`], [`AppError::Parked`], [`AppError::Unavailable`], [`AppError::Internal`].
-    pub async fn contact(&self, cx: &Authorized<ContactsRead>, id: ContactId) -> Result<Option<Value>, AppError> {
-        let Some(contact) = self.0.app.read::<Contact>(cx, id).await? else { return Ok(None) };
-        let (mut events, mut after) = (Vec::new(), 0);
-        while let Some(page) = self.history().record::<Contact>(cx, id, after, PAGE).await? {
-            events.extend(page.events.iter().map(|event| envelope(cx.tenant().into(), contact.id, event, None)));
-            match page.events.last() {
-                Some(last) if page.more => after = last.version,
-                _ => break,
-            }
-        }
-        let (mut timeline, mut before) = (Vec::new(), None);
-        loop {
-            let page = self.0.timelines.contact(cx, &contact, before, PAGE).await?;
-            timeline.extend(page.iter().map(entry));
-            match page.last() {
-                Some(last) if page.len() == usize::from(PAGE) => before = Some(last.position),
-                _ => break,
-            }
-        }
-        let at = self.now();
-        let contact = shown(contact)?;
-        Ok(Some(json!({ "format": FORMAT, "at": at, "contact": contact, "events": events, "timeline": timeline })))
-    }
-
-    fn now(&self) -> String {
+    pub(super) fn now(&self) -> String {
         rfc3339(self.0.app.clock.now())
     }
 
@@ -117,21 +85,4 @@ impl Exports {
 
 fn within(tenant: OrganizationId, user: UserId) -> Authorized<System> {
     Context::system(tenant, user_actor(user).as_str())
-}
-
-fn shown<A: Aggregate>(recorded: Recorded<A>) -> Result<Value, AppError> {
-    let Recorded { tenant, id, version, state, created_at, updated_at } = recorded;
-    let state = serde_json::to_value(&state).map_err(AppError::internal)?;
-    Ok(record(A::TYPE, &Recorded { tenant, id, version, state, created_at, updated_at }))
-}
-
-fn entry(entry: &TimelineEntry) -> Value {
-    json!({
-        "id": entry.event_id,
-        "type": entry.event_type,
-        "time": rfc3339(entry.occurred_at),
-        "version": entry.version,
-        "actor": entry.actor,
-        "data": entry.data,
-    })
 }

@@ -16,8 +16,8 @@ use fairlead_application::{
     access::{Access, Authorized, System as Everything},
     memory::MemoryStore,
     ports::{
-        Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError, StoredEvent,
-        StoredStream,
+        AboutQuery, Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError,
+        StoredEvent, StoredStream,
     },
 };
 use fairlead_domain::kernel::Aggregate;
@@ -73,6 +73,10 @@ impl EventStore for Counting {
 
     async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
         self.memory.register(cx, query).await
+    }
+
+    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
+        self.memory.streams_about(cx, query).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use fairlead_application::{
     administration::Operators,
     backlog::Backlogs,
-    crm::{TagNewContacts, Timelines},
+    crm::{Agendas, ForgetActivities, ForgetContacts, TagNewContacts, Timelines},
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
@@ -16,9 +16,9 @@ use fairlead_application::{
 };
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
-    AccessKeeper, AuditLog, BacklogKeeper, ContactTimeline, Databases, ErasureJournal, Limits, Listener, Maintenance,
+    AccessKeeper, ActivityAgenda, AuditLog, BacklogKeeper, Databases, ErasureJournal, Limits, Listener, Maintenance,
     Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions, PostgresTail,
-    Projections, PurgeKeeper, Sequencer, Wakeups, lists,
+    Projections, PurgeKeeper, RecordTimeline, Sequencer, Wakeups, lists,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -228,7 +228,8 @@ fn worker(
 
 /// Everything that acts by itself.
 fn policies(config: &Config) -> Vec<Arc<dyn AnyPolicy>> {
-    vec![Arc::new(TagNewContacts::new(config.new_contact_tag.clone()))]
+    let tag = TagNewContacts::new(config.new_contact_tag.clone());
+    vec![Arc::new(tag), Arc::new(ForgetContacts::new()), Arc::new(ForgetActivities::new())]
 }
 
 fn api(
@@ -243,13 +244,14 @@ fn api(
     let limits =
         LiveLimits { streams: config.event_streams, streams_per_organization: config.event_streams_per_organization };
     let (live, reader) = Live::new(Box::new(tail), limits);
-    let timelines = Timelines::new(Arc::new(ContactTimeline::new(databases.clone())));
+    let timelines = Timelines::new(Arc::new(RecordTimeline::new(databases.clone())));
     let exports = Exports::new(ExportParts {
         app: people.app.clone(),
         records: people.store.clone(),
         history: people.store.clone(),
         directory: people.store.clone(),
         timelines: timelines.clone(),
+        lists: lists(&databases),
     });
     let parts = Parts {
         app: people.app,
@@ -257,6 +259,7 @@ fn api(
         history: History::new(people.store),
         live,
         timelines,
+        agendas: Agendas::new(Arc::new(ActivityAgenda::new(databases.clone())), Arc::new(System)),
         exports,
         identity: people.identity,
         providers: people.providers,

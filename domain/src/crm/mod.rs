@@ -1,10 +1,17 @@
-//! Customer relations: the people and companies that there is business with, and the business.
+//! Customer relations: the people and companies that there is business with, the business, and what is done about it.
 
+mod activity;
+mod comment;
 mod company;
 mod contact;
 mod deal;
 mod pipeline;
 
+pub use activity::{
+    Activity, ActivityChange, ActivityCommand, ActivityError, ActivityEvent, ActivityKind, ActivityProfile, Attachment,
+    Priority,
+};
+pub use comment::{Author, Comment, CommentChange, CommentCommand, CommentError, CommentEvent, CommentProfile, Editor};
 pub use company::{
     Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyError, CompanyEvent, CompanyGains,
     CompanyProfile, Kinship,

@@ -7,9 +7,11 @@ mod patch;
 mod personal;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod told;
 
 pub use aggregate::{Aggregate, UniqueKey, Unreadable, fold, read_event};
 pub use belonging::Belonging;
 pub use error::{DomainError, ErrorKind, Invalid};
 pub use patch::Patch;
 pub use personal::{MARK, MARK_SUBJECT, PERSONAL_KEYWORD, Personal, PersonalOf, marked, personal_or_default};
+pub use told::Told;

@@ -4,6 +4,7 @@
 //! does not ask again, so a rule can be tightened without making history unreadable.
 
 mod address;
+mod attachment;
 mod attribute;
 mod currency;
 mod description;
@@ -20,7 +21,10 @@ mod percent;
 mod person_name;
 mod phone_number;
 mod point;
+mod prose;
+mod record_ref;
 mod reference;
+mod subject;
 mod tag;
 mod text;
 mod time_zone;
@@ -28,6 +32,7 @@ mod title;
 mod website;
 
 pub use address::{Address, AddressParts};
+pub use attachment::{FileName, FileUrl, MediaType, Sha256};
 pub use attribute::{AttributeKey, AttributeValue};
 pub use currency::Currency;
 pub use description::Description;
@@ -44,7 +49,10 @@ pub use percent::Percent;
 pub use person_name::PersonName;
 pub use phone_number::PhoneNumber;
 pub use point::{Point, Points};
+pub use prose::Prose;
+pub use record_ref::{RecordRef, RecordType};
 pub use reference::{ExternalId, Handle, SystemName};
+pub use subject::Subject;
 pub use tag::Tag;
 pub use time_zone::TimeZone;
 pub use title::Title;

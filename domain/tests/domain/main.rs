@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod activity;
+mod activity_words;
 mod api_key;
 mod attributes;
 mod business_values;
+mod comment;
 mod company;
 mod company_merging;
 mod contact;
@@ -29,3 +32,4 @@ mod strategies;
 mod user;
 mod user_sign_in;
 mod values;
+mod words;

@@ -13,7 +13,7 @@ use actix_web::{
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::Timelines,
+    crm::{Agendas, Comments, Timelines},
     export::Exports,
     health::HealthCheck,
     history::History,
@@ -78,6 +78,8 @@ pub struct Parts {
     pub live: Live,
     /// What happened to records.
     pub timelines: Timelines,
+    /// What people have to do.
+    pub agendas: Agendas,
     /// Takes data out.
     pub exports: Exports,
     /// Organizations, people and sessions.
@@ -146,6 +148,8 @@ struct Shared {
     history: Data<History>,
     live: Data<Live>,
     timelines: Data<Timelines>,
+    agendas: Data<Agendas>,
+    comments: Data<Comments>,
     exports: Data<Exports>,
     identity: Data<Identity>,
     providers: Data<ProviderSignIn>,
@@ -168,11 +172,13 @@ impl Shared {
         let rates = Rates::new(settings.rate_per_organization, settings.rate_per_key);
         let gate = Gate::new(parts.credentials, parts.principals, &settings.secret, parts.clock, rates);
         Self {
+            comments: Data::new(Comments::new(parts.app.clone())),
             app: Data::new(parts.app),
             lists: Data::new(parts.lists),
             history: Data::new(parts.history),
             live: Data::new(parts.live),
             timelines: Data::new(parts.timelines),
+            agendas: Data::new(parts.agendas),
             exports: Data::new(parts.exports),
             identity: Data::new(parts.identity),
             providers: Data::new(parts.providers),
@@ -197,6 +203,8 @@ impl Shared {
             .app_data(self.history.clone())
             .app_data(self.live.clone())
             .app_data(self.timelines.clone())
+            .app_data(self.agendas.clone())
+            .app_data(self.comments.clone())
             .app_data(self.exports.clone())
             .app_data(self.identity.clone())
             .app_data(self.providers.clone())

@@ -2,7 +2,7 @@
 
 use fairlead_application::{
     Context,
-    ports::{Append, Metadata},
+    ports::{Append, Metadata, StreamAppend},
 };
 use fairlead_domain::kernel::UniqueKey;
 use serde_json::{Value, value::RawValue};
@@ -15,27 +15,63 @@ use uuid::Uuid;
 use crate::vault::Sealed;
 
 /// The statement, for [`send`].
-pub(crate) const APPEND: &str = "select answered, incarnation, xid, fingerprint, receipts
+const APPEND: &str = "select answered, incarnation, xid, fingerprint, receipts
                         from engine.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
                                            $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)";
 
 /// The statement for an append that keeps secrets, or erases somebody who may have some.
-pub(crate) const APPEND_WITH_SECRETS: &str = "select answered, incarnation, xid, fingerprint, receipts
+const APPEND_WITH_SECRETS: &str = "select answered, incarnation, xid, fingerprint, receipts
                         from engine.append_with_secrets($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                                            $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31,
                                            $32, $33, $34, $35)";
 
-/// Whether an append takes [`APPEND_WITH_SECRETS`].
-pub(crate) fn concerns_secrets(append: &Append) -> bool {
-    append.streams.iter().any(|stream| stream.erases || !stream.secrets.is_empty())
+/// The statement for an append that tells something about people of other streams.
+const APPEND_ABOUT_PEOPLE: &str = "select answered, incarnation, xid, fingerprint, receipts
+                        from engine.append_about_people($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                                           $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31,
+                                           $32, $33, $34, $35, $36, $37)";
+
+/// Which statement an append takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// What nearly every command takes.
+    Plain,
+    /// It keeps secrets, or erases somebody who may have some.
+    WithSecrets,
+    /// It tells something about people of other streams.
+    AboutPeople,
 }
 
-/// Executes [`APPEND`] or [`APPEND_WITH_SECRETS`].
+impl Form {
+    pub(crate) fn of(append: &Append) -> Self {
+        let personal = |stream: &StreamAppend| {
+            let mut fields = stream.events.iter().flat_map(|event| &event.personal);
+            fields.any(|field| field.subject.is_some_and(|subject| subject != stream.id))
+        };
+        if append.streams.iter().any(personal) {
+            Self::AboutPeople
+        } else if append.streams.iter().any(|stream| stream.erases || !stream.secrets.is_empty()) {
+            Self::WithSecrets
+        } else {
+            Self::Plain
+        }
+    }
+
+    pub(crate) fn sql(self) -> &'static str {
+        match self {
+            Self::Plain => APPEND,
+            Self::WithSecrets => APPEND_WITH_SECRETS,
+            Self::AboutPeople => APPEND_ABOUT_PEOPLE,
+        }
+    }
+}
+
+/// Executes the statement of this form.
 pub(crate) async fn send(
     client: &Client,
     statement: &Statement,
     cx: &Context,
-    append: &Append,
+    (form, append): (Form, &Append),
     sealed: &Sealed<'_>,
 ) -> Result<Row, tokio_postgres::Error> {
     let columns = Columns::of(append, sealed);
@@ -79,8 +115,11 @@ pub(crate) async fn send(
         &sealed.used_subjects,
         &sealed.erased_subjects,
     ];
-    if concerns_secrets(append) {
+    if form != Form::Plain {
         parameters.extend([&sealed.secret_streams as &(dyn ToSql + Sync), &sealed.secret_names, &sealed.secrets]);
+    }
+    if form == Form::AboutPeople {
+        parameters.extend([&sealed.told_subjects as &(dyn ToSql + Sync), &sealed.told_streams]);
     }
     client.query_one(statement, &parameters).await
 }

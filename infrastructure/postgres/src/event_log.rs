@@ -55,7 +55,7 @@ impl PostgresLog {
         let client = self.databases.pool.get().await.map_err(|error| LogError::Unavailable(error.into()))?;
         let read = client.prepare_cached(READ).await.map_err(log_error)?;
         let rows = client.query(&read, &[&after, &i64::from(limit)]).await.map_err(log_error)?;
-        opened(&client, &self.databases.vault, &rows).await
+        opened(&client, &self.databases.vault, &rows, Hold::No).await
     }
 
     /// The last position given, 0 when there is none.
@@ -77,17 +77,19 @@ impl PostgresLog {
     }
 }
 
-/// The events behind some entries, in the order of the entries. Those of organizations that were purged meanwhile are left out.
+/// The events behind some entries, in the order of the entries. Those of organizations that were purged meanwhile are left
+/// out.
 pub(crate) async fn events_of(
     client: &Object,
     vault: &Vault,
     entries: &[Entry],
+    hold: Hold,
 ) -> Result<Vec<SequencedEvent>, LogError> {
     let rows = rows_of(client, entries, None).await?;
     if rows.len() != entries.len() && !are_purged(client, entries, &rows).await? {
         return Err(LogError::Internal("the log refers to events that are not there".into()));
     }
-    opened(client, vault, &rows).await
+    opened(client, vault, &rows, hold).await
 }
 
 /// Whether all entries without an event are of organizations that were purged.
@@ -106,7 +108,7 @@ pub(crate) async fn events_of_types(
     entries: &[Entry],
     types: &[&str],
 ) -> Result<Vec<SequencedEvent>, LogError> {
-    opened(client, vault, &rows_of(client, entries, Some(types)).await?).await
+    opened(client, vault, &rows_of(client, entries, Some(types)).await?, Hold::No).await
 }
 
 async fn rows_of(client: &Object, entries: &[Entry], types: Option<&[&str]>) -> Result<Vec<Row>, LogError> {
@@ -120,9 +122,9 @@ async fn rows_of(client: &Object, entries: &[Entry], types: Option<&[&str]>) -> 
 }
 
 /// Reads events, and opens what is sealed in them.
-async fn opened(client: &Object, vault: &Vault, rows: &[Row]) -> Result<Vec<SequencedEvent>, LogError> {
+async fn opened(client: &Object, vault: &Vault, rows: &[Row], hold: Hold) -> Result<Vec<SequencedEvent>, LogError> {
     let mut events = rows.iter().map(sequenced).collect::<Result<Vec<_>, _>>().map_err(log_error)?;
-    vault.open(client, &mut events, Hold::No).await.map_err(VaultError::into_log)?;
+    vault.open(client, &mut events, hold).await.map_err(VaultError::into_log)?;
     Ok(events)
 }
 

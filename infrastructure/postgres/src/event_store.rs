@@ -10,8 +10,8 @@ use fairlead_application::{
     consistency::{ConsistencyToken, slot_bit},
     identity::Directory,
     ports::{
-        Answer, Append, Appended, EventStore, Loaded, Metadata, RegisterQuery, Secrets, StoreError, StoredEvent,
-        StoredStream, SubjectKey, TakenClaim,
+        AboutQuery, Answer, Append, Appended, EventStore, Loaded, Metadata, RegisterQuery, Secrets, StoreError,
+        StoredEvent, StoredStream, SubjectKey, TakenClaim,
     },
 };
 use fairlead_domain::{
@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use crate::{
     Databases, Nudge, VaultError,
-    append::{APPEND, APPEND_WITH_SECRETS, concerns_secrets, send},
+    append::{Form, send},
     vault::{Vault, subject_key},
     work::{Savepoint, Work},
 };
@@ -55,6 +55,7 @@ const HISTORY: &str = "select event_id, version, type, schema_version, data, met
 const REGISTER: &str =
     "select stream_id, aggregate, version, state_version, state, created_at, updated_at, incarnation, xid
                           from engine.register($1, $2, $3, $4, $5)";
+const STREAMS_ABOUT: &str = "select stream_id from engine.streams_about($1, $2, $3, $4, $5)";
 
 /// Streams in `PostgreSQL`, reached as a member of `fairlead_app`.
 pub struct PostgresStore {
@@ -114,6 +115,10 @@ impl EventStore for PostgresStore {
     async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
         self.on(&self.client().await?).register(cx, query).await
     }
+
+    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
+        self.on(&self.client().await?).streams_about(cx, query).await
+    }
 }
 
 #[async_trait]
@@ -165,6 +170,10 @@ impl EventStore for TransactionStore {
     async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
         self.statements()?.register(cx, query).await
     }
+
+    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
+        self.statements()?.streams_about(cx, query).await
+    }
 }
 
 /// What the store asks of a connection.
@@ -205,8 +214,8 @@ impl Statements<'_> {
         append: &Append,
         savepoint: Option<Savepoint>,
     ) -> Result<Appended, StoreError> {
-        let sql = if concerns_secrets(append) { APPEND_WITH_SECRETS } else { APPEND };
-        let (client, statement) = (self.client, self.prepared(sql).await?);
+        let form = Form::of(append);
+        let (client, statement) = (self.client, self.prepared(form.sql()).await?);
         let (vault, tenant) = (self.vault, Uuid::from(cx.tenant()));
         for attempt in 1..=MAX_SEALINGS {
             let sealed = match vault.seal(client, tenant, append, attempt > 1).await {
@@ -217,7 +226,7 @@ impl Statements<'_> {
                 }
                 Err(error) => return Err(error.into_store()),
             };
-            let sending = send(client, &statement, cx, append, &sealed);
+            let sending = send(client, &statement, cx, (form, append), &sealed);
             let row = match savepoint {
                 // Sent together, so that it takes no more time.
                 Some(savepoint) => tokio::join!(savepoint.set(client), sending).1,
@@ -268,6 +277,14 @@ impl Statements<'_> {
             [&Uuid::from(cx.tenant()), &query.aggregate, &user, &query.after, &i32::from(query.limit)];
         let rows = self.client.query(&register, &parameters).await.map_err(store_error)?;
         rows.iter().map(|row| stored_stream(row, 0, cx.tenant()).map_err(internal)).collect()
+    }
+
+    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
+        let about = self.prepared(STREAMS_ABOUT).await?;
+        let parameters: [&(dyn ToSql + Sync); 5] =
+            [&Uuid::from(cx.tenant()), &query.subject, &query.aggregate, &query.after, &i32::from(query.limit)];
+        let rows = self.client.query(&about, &parameters).await.map_err(store_error)?;
+        rows.iter().map(|row| row.try_get(0).map_err(internal)).collect()
     }
 }
 

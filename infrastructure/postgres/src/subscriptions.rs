@@ -22,6 +22,7 @@ use crate::{
     multirange::to_text,
     pool::CountedPool,
     recent::{Recent, entry},
+    vault::Hold,
 };
 
 /// What an error may say of itself in `engine.parked`, in characters.
@@ -249,7 +250,7 @@ impl Claim for PostgresClaim {
     }
 
     async fn events(&self, entries: &[Entry]) -> Result<Vec<SequencedEvent>, LogError> {
-        events_of(&self.client().await?, &self.databases.vault, entries).await
+        events_of(&self.client().await?, &self.databases.vault, entries, Hold::No).await
     }
 
     async fn advance(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {

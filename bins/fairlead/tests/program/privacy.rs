@@ -12,24 +12,32 @@ use serde_json::{Value, json};
 
 use crate::process::{Installation, answered};
 
-const TOLD: [&str; 4] = ["Zebulon Quixworth", "zeb@quixworth.example", "quixlabel", "Quixnote"];
+const COMPANY: &str = "019ca000-0000-7000-8000-0000000000c0";
+
+const TOLD: [&str; 5] = ["Zebulon Quixworth", "zeb@quixworth.example", "quixlabel", "Quixnote", "Quixactivity"];
 
 #[tokio::test]
 async fn a_restored_copy_is_erased_again_from_the_journal() {
     let mut installation = Installation::new().await;
     let first = installation.start("dev");
     installation.ready().await;
-    let token = installation.token("contacts:*");
+    let token = installation.token("contacts:* activities:*");
     let post =
         |installation: &Installation, path: &str| installation.http.post(installation.url(path)).bearer_auth(&token);
     let told = json!({ "name": TOLD[0], "email": TOLD[1], "tags": [TOLD[2]], "attributes": { "note": TOLD[3] } });
     let create = post(&installation, "/v1/contacts").json(&told);
     let id = answered(create).await.1["id"].as_str().unwrap().to_owned();
+    let about = json!([{ "type": "contact", "id": id }, { "type": "company", "id": COMPANY }]);
+    let activity = json!({ "kind": "call", "subject": TOLD[4], "about": about });
+    let activity =
+        answered(post(&installation, "/v1/activities").json(&activity)).await.1["id"].as_str().unwrap().to_owned();
     let bystander = answered(post(&installation, "/v1/contacts").json(&json!({ "name": "Bystander" }))).await.1;
     let projected = async |database: &TestDatabase, count: i64| {
         let admin = database.admin().await;
-        eventually("the list has caught up", async || {
-            admin.query_one("select count(*) from crm.contacts", &[]).await.unwrap().get::<_, i64>(0) == count
+        eventually("the lists have caught up", async || {
+            let sql = "select (select count(*) from crm.contacts), (select count(*) from crm.activities)";
+            let row = admin.query_one(sql, &[]).await.unwrap();
+            (row.get::<_, i64>(0), row.get::<_, i64>(1)) == (count, 1)
         })
         .await;
     };
@@ -66,7 +74,11 @@ async fn a_restored_copy_is_erased_again_from_the_journal() {
         admin.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 1
     })
     .await;
-    assert_eq!(search::in_tables(&admin, &TOLD).await, BTreeSet::new());
+    // What activities tell about the person follows by itself.
+    eventually("nothing is left", async || search::in_tables(&admin, &TOLD).await.is_empty()).await;
+    let forgotten = installation.http.get(installation.url(&format!("/v1/activities/{activity}"))).bearer_auth(&token);
+    let (status, forgotten) = answered(forgotten).await;
+    assert_eq!((status, &forgotten["kind"], &forgotten["subject"]), (200, &json!("call"), &Value::Null));
     assert_eq!(search::in_dump(&installation.database.admin_url(), &TOLD), BTreeSet::new());
     let log = installation.stdout(&["events", "tail", "--after", "0", "--no-follow"]);
     assert!(

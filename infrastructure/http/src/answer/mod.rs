@@ -12,7 +12,7 @@ pub(crate) use batch::{Batch, BatchAnswer, Meant, Operation, batch};
 pub(crate) use events::{Event, EventPage, RecordEventParams, after, record_events};
 pub(crate) use export::exported;
 pub(crate) use page::{FilterBody, FilterOperator, ListParams, Page, Search, fields, limit, page, search};
-pub(crate) use receipt::{Created, REPLAYED, Receipt};
+pub(crate) use receipt::{Created, CreatedBelow, REPLAYED, Receipt};
 pub(crate) use record::{Record, ShowDeleted, missing, record, shown};
 pub(crate) use timeline::{TimelineItem, TimelineParams, timeline_page};
 

@@ -37,6 +37,14 @@ pub(crate) struct Receipt {
 /// The receipt of a command that made a record; it stands below the path to which the command was sent.
 pub(crate) struct Created(pub(crate) Receipt);
 
+/// The receipt of a command that made a record, which stands below another path.
+pub(crate) struct CreatedBelow {
+    /// Where records of its kind are.
+    pub(crate) path: &'static str,
+    /// The receipt.
+    pub(crate) receipt: Receipt,
+}
+
 impl TryFrom<Outcome> for Receipt {
     type Error = Problem;
 
@@ -67,6 +75,14 @@ impl Receipt {
         }
         response.json(self)
     }
+
+    fn created(&self, path: &str) -> HttpResponse {
+        let mut response = self.answer(StatusCode::CREATED);
+        if let Ok(location) = super::value(&format!("{path}/{}", self.id)) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
+    }
 }
 
 impl Responder for Receipt {
@@ -81,10 +97,14 @@ impl Responder for Created {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let mut response = self.0.answer(StatusCode::CREATED);
-        if let Ok(location) = super::value(&format!("{}/{}", request.path(), self.0.id)) {
-            response.headers_mut().insert(LOCATION, location);
-        }
-        response
+        self.0.created(request.path())
+    }
+}
+
+impl Responder for CreatedBelow {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.receipt.created(self.path)
     }
 }

@@ -43,10 +43,12 @@ impl TimelineParams {
 pub(crate) struct TimelineItem {
     /// The event.
     id: Uuid,
+    /// The record to which it happened: the one whose timeline this is, or one that is about it, such as an activity.
+    record_id: Uuid,
     /// What happened: `contact.renamed`.
     #[serde(rename = "type")]
     event_type: String,
-    /// The record's version after it.
+    /// That record's version after it.
     version: i64,
     /// When.
     #[schema(value_type = String, format = DateTime)]
@@ -62,6 +64,7 @@ impl From<TimelineEntry> for TimelineItem {
     fn from(entry: TimelineEntry) -> Self {
         Self {
             id: entry.event_id,
+            record_id: entry.record_id,
             event_type: entry.event_type,
             version: entry.version,
             occurred_at: rfc3339(entry.occurred_at),

@@ -2,17 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use fairlead_application::{envelope::rfc3339, list::instant};
 use fairlead_domain::{
     crm::PointsChange,
     kernel::{Invalid, Personal},
-    values::{Address, AddressParts, AttributeKey, ExternalId, Handle, Label, Point, Points, SystemName, Tag},
+    values::{
+        Address, AddressParts, AttributeKey, ExternalId, Handle, Label, Point, Points, RecordRef, RecordType,
+        SystemName, Tag,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
+    document::closed,
     problem::{Check, member},
     request::{List, Map, Member, Object},
 };
@@ -239,6 +245,37 @@ pub(super) fn attributes<T, const MAX: usize>(
     });
     // Through a list, so that a fault does not hide those after it.
     attributes.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// A record that something is about.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RecordRef, example = json!({ "type": "contact", "id": "01990b1e-7c5a-7d2e-9c42-3a1f5b6c7d8e" }))]
+pub(super) struct RecordRefBody {
+    /// What it is.
+    #[serde(rename = "type")]
+    #[schema(value_type = closed::RecordType)]
+    record_type: RecordType,
+    /// Which.
+    id: Uuid,
+}
+
+impl From<RecordRef> for RecordRefBody {
+    fn from(RecordRef { record_type, id }: RecordRef) -> Self {
+        Self { record_type, id }
+    }
+}
+
+/// The records that something is about.
+pub(super) fn records<const MAX: usize>(List(records): List<Object<RecordRefBody>, MAX>) -> Vec<RecordRef> {
+    records.into_iter().map(|Object(RecordRefBody { record_type, id })| RecordRef { record_type, id }).collect()
+}
+
+/// A time, to the microsecond, as the database keeps it.
+pub(super) fn moment(text: &str) -> Result<DateTime<Utc>, Invalid> {
+    let invalid = || Invalid::new("time.invalid", "must be a time as in RFC 3339, such as 2026-03-02T17:00:00Z");
+    let time = DateTime::parse_from_rfc3339(text).map_err(|_| invalid())?;
+    instant(&rfc3339(time.to_utc())).ok_or_else(invalid)
 }
 
 /// A personal value that is there and was not erased.

@@ -29,6 +29,8 @@ macro_rules! closed {
     )+};
 }
 closed! {
+    /// What an activity is: something to remember, something to be done, a talk by telephone, or at an appointed time.
+    ActivityKind = fairlead_domain::crm::ActivityKind;
     /// What somebody is who does something; `anonymous` where nobody is known.
     ActorKind = fairlead_application::identity::ActorKind;
     /// What a person said to being reached by a channel.
@@ -39,8 +41,12 @@ closed! {
     OrganizationStatus = fairlead_domain::identity::OrganizationStatus;
     /// Over which records a right is granted: all, those of the member's projects, or own ones.
     Over = fairlead_domain::values::Over;
+    /// How much it matters.
+    Priority = fairlead_domain::crm::Priority;
     /// How far a rebuild is: `demanded` waits for a worker, `scanning` and `following` are under way.
     RebuildState = fairlead_application::administration::RebuildState;
+    /// A kind of record that something can be about.
+    RecordType = fairlead_domain::values::RecordType;
     /// A way to prove who one is.
     SessionMethod = fairlead_domain::identity::SessionMethod;
 }

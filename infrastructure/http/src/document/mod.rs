@@ -52,6 +52,8 @@ pub(crate) const BEARER: &str = "bearer";
         (name = "audit", description = "Who did what, from where, and what was refused."),
         (name = "contacts", description = "The people a company knows."),
         (name = "companies", description = "Companies with which there is, or may be, business."),
+        (name = "activities", description = "What was done, or is to be done, about contacts, companies and deals."),
+        (name = "comments", description = "What was said of activities."),
         (name = "events", description = "What happened, and what happens."),
         (name = "operator", description = "Those who read the log, for operators: of all organizations at once."),
         (name = "service", description = "The service itself: whether it is well, what it promises, and this document."),

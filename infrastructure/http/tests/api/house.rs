@@ -107,6 +107,7 @@ pub(crate) async fn record(service: &Service, collection: &str) -> Option<String
         "roles" => json!({ "name": format!("{collection} {n}") }),
         "memberships" => json!({ "email": format!("bo{n}@example.com"), "roles": ["editor"] }),
         "api_keys" => json!({ "name": "Shop", "permissions": ["contacts:read"] }),
+        "comments" => return Some(comment(service).await),
         "organizations" => return Some(registered(service, 1).await),
         // As the document's example says, under a name that no other record has.
         _ => {
@@ -121,6 +122,15 @@ pub(crate) async fn record(service: &Service, collection: &str) -> Option<String
     let answer = request.json(&body).answer().await;
     assert_eq!(answer.status, 201, "{collection}: {}", answer.body);
     Some(answer.body["id"].as_str().unwrap().to_owned())
+}
+
+/// A comment of whoever holds a token without a name of its own.
+async fn comment(service: &Service) -> String {
+    let activity = Box::pin(record(service, "activities")).await.unwrap();
+    let request = service.bare("POST", &format!("/v1/activities/{activity}/comments")).bearer_auth(token(1, "*:*"));
+    let answer = request.json(&json!({ "text": "Called." })).answer().await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    answer.body["id"].as_str().unwrap().to_owned()
 }
 
 /// Has somebody else own the organization besides, so that one may leave it.

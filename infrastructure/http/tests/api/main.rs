@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod abroad;
+mod activities;
 mod audit;
 mod batch;
 mod commands;
+mod comments;
 mod companies;
 mod conditions;
 mod contacts;
@@ -27,6 +29,7 @@ mod live;
 mod logs;
 mod memory;
 mod operator;
+mod plans;
 mod reach;
 mod service;
 mod settings;

@@ -10,7 +10,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_application::{
     AppError, Context, Recorded,
     access::Extent,
-    crm::{TimelineEntry, TimelinePort},
     health::{self, HealthCheck},
     identity::Principals,
     list::{
@@ -19,13 +18,13 @@ use fairlead_application::{
     },
     memory::MemoryStore,
     ports::{
-        Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError, StoredEvent,
-        StoredStream,
+        AboutQuery, Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError,
+        StoredEvent, StoredStream,
     },
     recorded::decode_state,
 };
 use fairlead_domain::{
-    crm::{Company, Contact},
+    crm::{Activity, Comment, Company, Contact},
     ids::OrganizationId,
     kernel::UniqueKey,
 };
@@ -118,15 +117,23 @@ impl EventStore for Store {
     async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
         self.inner.register(cx, query).await
     }
+
+    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
+        self.inner.streams_about(cx, query).await
+    }
 }
 
 /// Lists of every aggregate that has them.
 pub(crate) fn lists(store: &Arc<Store>) -> AllLists {
-    AllLists::default().with::<Company>(Listing(store.clone())).with::<Contact>(Listing(store.clone()))
+    AllLists::default()
+        .with::<Company>(Listing(store.clone()))
+        .with::<Contact>(Listing(store.clone()))
+        .with::<Activity>(Listing(store.clone()))
+        .with::<Comment>(Listing(store.clone()))
 }
 
 /// A list that is computed anew each time.
-struct Listing(Arc<Store>);
+pub(crate) struct Listing(pub(crate) Arc<Store>);
 
 #[async_trait]
 impl<A: Listed> ListPort<A> for Listing {
@@ -156,33 +163,6 @@ impl<A: Listed> ListPort<A> for Listing {
         rows.truncate(query.limit.into());
         let next = rows.last().filter(|_| more).map(|(_, row)| Position { value: Some(value(query, row)), id: row.id });
         Ok(Page { rows: rows.into_iter().map(|(_, row)| row).collect(), next })
-    }
-}
-
-/// Timelines of contacts.
-pub(crate) struct Contacts(pub(crate) Arc<Store>);
-
-#[async_trait]
-impl TimelinePort for Contacts {
-    async fn page(
-        &self,
-        cx: &Context,
-        record: Uuid,
-        before: Option<i64>,
-        limit: u16,
-    ) -> Result<Vec<TimelineEntry>, AppError> {
-        let events = self.0.events(cx, record).await?.into_iter().rev();
-        let before = before.unwrap_or(i64::MAX);
-        let entry = |event: StoredEvent| TimelineEntry {
-            event_id: event.id,
-            event_type: event.event_type,
-            position: event.version,
-            version: event.version,
-            occurred_at: event.occurred_at,
-            actor: event.metadata.actor,
-            data: event.data,
-        };
-        Ok(events.filter(|event| event.version < before).take(limit.into()).map(entry).collect())
     }
 }
 
@@ -245,6 +225,12 @@ fn holds<A: Listed>(condition: &Condition, row: &Recorded<A>) -> bool {
         ("tag", Test::Compare(Operator::Equal, wanted)) => tags(row).contains(&text(wanted)),
         ("name", Test::Compare(Operator::Contains, wanted)) => member(row, "name").contains(&text(wanted)),
         ("name", Test::Compare(Operator::Equal, wanted)) => member(row, "name") == text(wanted),
+        ("kind", Test::Compare(Operator::Equal, wanted)) => member(row, "kind") == text(wanted),
+        ("activity", Test::Compare(Operator::Equal, wanted)) => member(row, "activity_id") == text(wanted),
+        ("about", Test::Compare(Operator::Equal, wanted)) => {
+            let state = serde_json::to_value(&row.state).unwrap();
+            state["about"].as_array().unwrap().iter().any(|record| record["id"] == text(wanted))
+        }
         ("created", test) => lies(&text(&Literal::Instant(row.created_at)), test),
         ("updated", test) => lies(&text(&Literal::Instant(row.updated_at)), test),
         (field, test) => panic!("this list does not know {field} {test:?}"),

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::Timelines,
+    crm::{Agendas, Timelines},
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
@@ -34,8 +34,11 @@ use crate::abroad::abroad;
 use crate::audit::Entries;
 use crate::desk::Desk;
 use crate::logs::{hide, log, nothing_was_told};
-use crate::memory::{Contacts, Counting, Part, Store, Ticking, lists};
 use crate::reach::Holders;
+use crate::{
+    memory::{Counting, Part, Store, Ticking, lists},
+    plans::{Contacts, Plans},
+};
 
 /// The largest body of these tests, in bytes.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
@@ -143,6 +146,7 @@ pub(crate) fn exports(app: &App, store: &Arc<Store>) -> Exports {
         history: store.inner.clone(),
         directory: store.inner.clone(),
         timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
+        lists: lists(store),
     })
 }
 
@@ -199,6 +203,7 @@ impl Service {
             history: History::new(store.inner.clone()),
             live: live.clone(),
             timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
+            agendas: Agendas::new(Arc::new(Plans(store.clone())), clock.clone()),
             providers: abroad(&identity, &clock),
             exports: exports(&app, &store),
             identity,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::Timelines,
+    crm::{Agendas, Timelines},
     history::History,
     identity::{AccessLog, Audit, IdentitySettings},
 };
@@ -15,7 +15,8 @@ use crate::{
     abroad::abroad,
     audit::Entries,
     desk::Desk,
-    memory::{Contacts, Counting, Store, Ticking, lists},
+    memory::{Counting, Store, Ticking, lists},
+    plans::{Contacts, Plans},
     service::{exports, live, people, settings, verifier},
 };
 
@@ -35,7 +36,8 @@ fn refusal(settings: Settings) -> ServerError {
         history: History::new(store.inner.clone()),
         live: live(store.inner.clone()).0,
         lists: lists(&store),
-        timelines: Timelines::new(Arc::new(Contacts(store))),
+        timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
+        agendas: Agendas::new(Arc::new(Plans(store)), clock.clone()),
         operators: Operators::new(Arc::new(Desk::default()), Arc::new(Desk::default())),
         credentials,
         keys,

@@ -1,14 +1,20 @@
 //! Read models of the `crm` context.
 
+mod activities;
+mod agenda;
+mod comments;
 mod companies;
 mod contacts;
 mod timeline;
 
+use activities::ActivityList;
+pub use agenda::{AGENDA, AGENDA_OF_ALL, ActivityAgenda};
+use comments::CommentList;
 use companies::CompanyList;
 use contacts::ContactList;
-pub use timeline::ContactTimeline;
+pub use timeline::RecordTimeline;
 
 crate::projection::declare_read_models! {
-    states: [CompanyList, ContactList],
-    events: [ContactTimeline],
+    states: [ActivityList, CommentList, CompanyList, ContactList],
+    events: [RecordTimeline],
 }

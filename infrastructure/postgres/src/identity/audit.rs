@@ -66,10 +66,10 @@ impl EventProjection for AuditLog {
         true
     }
 
-    fn row(sequenced: &SequencedEvent) -> Result<Model, DecodeError> {
+    fn rows(sequenced: &SequencedEvent) -> Result<Vec<Model>, DecodeError> {
         let event = &sequenced.event;
         let (resource_type, _) = event.event_type.split_once('.').unwrap_or((&event.event_type, ""));
-        Ok(Model {
+        Ok(vec![Model {
             tenant_id: sequenced.tenant,
             event_id: event.id,
             subject_id: sequenced.stream,
@@ -82,7 +82,7 @@ impl EventProjection for AuditLog {
             correlation_id: event.metadata.correlation_id,
             // Their names are those of the event's shape; what stands below may be named by anybody.
             changes: event.data.as_object().map(|data| data.keys().cloned().collect()).unwrap_or_default(),
-        })
+        }])
     }
 }
 

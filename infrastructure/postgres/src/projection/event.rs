@@ -12,14 +12,17 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::{Projection, ProjectionError, upsert::Upsert};
-use crate::{event_log::events_of, subscriptions::backlog, vault::Vault};
+use crate::{
+    event_log::events_of,
+    subscriptions::backlog,
+    vault::{Hold, Vault},
+};
 
 /// How events become rows of a read model.
 ///
 /// The table has the columns `tenant_id`, `event_id` and `position`, which tell from which event a row was made.
 ///
-/// A row is made anew when the person it tells about is erased: the
-/// stream's events are read again, without what was personal in them.
+/// Rows are made anew when the person they tell about is erased: the events are read again, without what was personal in them.
 pub trait EventProjection: Send + Sync + 'static {
     /// The table.
     type Entity: EntityTrait<Model: Serialize>;
@@ -33,15 +36,18 @@ pub trait EventProjection: Send + Sync + 'static {
     const EXPIRED: &'static str = "false";
     /// What is to be done besides when a person is erased: a statement that takes the tenant and the person.
     const ERASING: Option<&'static str> = None;
+    /// Whether rows tell about people to whom the stream does not belong. They are found by an index on `tenant_id` and
+    /// `subject_id`.
+    const TELLS_OF_OTHERS: bool = false;
 
     /// Whether anything is made of events of this type.
     fn concerns(event_type: &str) -> bool;
 
-    /// The row of an event.
+    /// The rows of an event: none or several, each with another key.
     ///
     /// # Errors
     /// The event can't be read.
-    fn row(event: &SequencedEvent) -> Result<<Self::Entity as EntityTrait>::Model, DecodeError>;
+    fn rows(event: &SequencedEvent) -> Result<Vec<<Self::Entity as EntityTrait>::Model>, DecodeError>;
 }
 
 /// An event projection at work.
@@ -61,14 +67,17 @@ impl<P: EventProjection> EventRows<P> {
         &self,
         client: &Object,
         entries: &[Entry],
+        hold: Hold,
     ) -> Result<(Vec<Value>, Vec<(Uuid, Uuid)>), ProjectionError> {
         let (mut rows, mut erased) = (Vec::with_capacity(entries.len()), Vec::new());
-        for event in events_of(client, &self.vault, entries).await? {
+        for event in events_of(client, &self.vault, entries, hold).await? {
             if event.event.event_type.ends_with(".erased") {
                 erased.push((event.tenant, event.stream));
             }
             if P::concerns(&event.event.event_type) {
-                rows.push(serde_json::to_value(P::row(&event)?)?);
+                for row in P::rows(&event)? {
+                    rows.push(serde_json::to_value(row)?);
+                }
             }
         }
         Ok((rows, erased))
@@ -90,11 +99,32 @@ impl<P: EventProjection> EventRows<P> {
         table: &str,
         entries: &[Entry],
     ) -> Result<Vec<(Uuid, Uuid)>, ProjectionError> {
-        let (rows, erased) = self.read(client, entries).await?;
+        let (rows, erased) = self.read(client, entries, Hold::UntilCommit).await?;
         if !rows.is_empty() {
             client.execute(&self.upsert.statement(table), &[&Json(Value::Array(rows))]).await?;
         }
         Ok(erased)
+    }
+
+    /// Makes the rows anew that tell about a person in streams of others. Rows that are not there yet are made without the
+    /// person: who writes one holds the person's key until it can be found here.
+    async fn tell_anew(&self, client: &Object, table: &str, tenant: Uuid, person: Uuid) -> Result<(), ProjectionError> {
+        if !P::TELLS_OF_OTHERS {
+            return Ok(());
+        }
+        let told = format!(
+            "select o.position, o.incarnation, o.stream_id, o.version
+               from (select distinct t.position from {table} t where t.tenant_id = $1 and t.subject_id = $2) t
+               join engine.outbox o on o.position = t.position and o.tenant_id = $1 and o.stream_id <> $2
+              order by o.position"
+        );
+        let entry = |row: &tokio_postgres::Row| {
+            let (position, incarnation) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(Entry { position, incarnation, tenant, stream: row.try_get(2)?, version: row.try_get(3)? })
+        };
+        let rows = client.query(&told, &[&tenant, &person]).await?;
+        let entries = rows.iter().map(entry).collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
+        self.write(client, table, &entries).await.map(drop)
     }
 }
 
@@ -115,12 +145,23 @@ impl<P: EventProjection> Projection for EventRows<P> {
             let until = entries.last().map_or(0, |entry| entry.position);
             let history = backlog(client, tenant, stream, 1, until).await?;
             self.write(client, table, &history).await?;
+            self.tell_anew(client, table, tenant, stream).await?;
         }
         Ok(())
     }
 
     async fn forget(&self, client: &Object, table: &str, tenant: Uuid, person: Uuid) -> Result<(), ProjectionError> {
-        let delete = format!("delete from {table} where tenant_id = $1 and subject_id = $2");
+        self.tell_anew(client, table, tenant, person).await?;
+        // What is left is the person's own stream, which a replay makes anew.
+        let delete = if P::TELLS_OF_OTHERS {
+            format!(
+                "delete from {table} t using engine.outbox o
+                  where t.tenant_id = $1 and t.subject_id = $2
+                    and o.position = t.position and o.tenant_id = $1 and o.stream_id = $2"
+            )
+        } else {
+            format!("delete from {table} where tenant_id = $1 and subject_id = $2")
+        };
         client.execute(&delete, &[&tenant, &person]).await?;
         self.erase(client, table, &[(tenant, person)]).await
     }
@@ -148,6 +189,6 @@ impl<P: EventProjection> Projection for EventRows<P> {
         _: &[(Uuid, Uuid)],
         entries: &[Entry],
     ) -> Result<Vec<Value>, ProjectionError> {
-        Ok(self.read(client, entries).await?.0)
+        Ok(self.read(client, entries, Hold::No).await?.0)
     }
 }

@@ -69,6 +69,12 @@ pub(crate) trait Projection: Send + Sync + 'static {
     /// Deletes the rows that tell about a person.
     async fn forget(&self, client: &Object, table: &str, tenant: Uuid, person: Uuid) -> Result<(), ProjectionError>;
 
+    /// Deletes the row of a record that told about a person who was erased, where the row is made of the record's present. Where
+    /// rows are made of events, they were made anew with the person's erasure.
+    async fn forget_words(&self, _: &Object, _: &str, _: Uuid, _: Uuid) -> Result<(), ProjectionError> {
+        Ok(())
+    }
+
     /// The aggregate whose streams hold everything that the rows are computed from; `None` when it takes the events.
     fn scanned(&self) -> Option<&'static str>;
 

@@ -22,10 +22,10 @@ use crate::{
     work::{Savepoint, Work},
 };
 
-const ERASED_BY: &str = "select tenant_id, stream_id from engine.events
+const ERASED_BY: &str = "select tenant_id, stream_id, split_part(type, '.', 2) = 'forgotten' from engine.events
                            join unnest($1::uuid[], $2::uuid[], $3::bigint[]) as passed (tenant_id, stream_id, version)
                                 using (tenant_id, stream_id, version)
-                          where split_part(type, '.', 2) = 'erased'";
+                          where split_part(type, '.', 2) in ('erased', 'forgotten')";
 
 /// A projection and the table that it writes.
 pub(super) struct Projecting {
@@ -53,10 +53,15 @@ impl Projecting {
         self.forget(client, &batch.passed).await
     }
 
-    /// Deletes the rows of those who were erased by some entries that are not handled. A replay makes them anew.
+    /// Deletes the rows of those who were erased by some entries that are not handled, and of records that told about them. A
+    /// replay makes them anew.
     async fn forget(&self, client: &Object, passed: &[Entry]) -> Result<(), ProjectionError> {
-        for (tenant, person) in erased_by(client, passed).await? {
-            self.projection.forget(client, &self.table, tenant, person).await?;
+        for Erased { tenant, stream, as_other } in erased_by(client, passed).await? {
+            if as_other {
+                self.projection.forget_words(client, &self.table, tenant, stream).await?;
+            } else {
+                self.projection.forget(client, &self.table, tenant, stream).await?;
+            }
         }
         Ok(())
     }
@@ -150,15 +155,24 @@ impl Handler for Projecting {
     }
 }
 
-/// The people erased by some entries, with their tenants.
-async fn erased_by(client: &Object, entries: &[Entry]) -> Result<Vec<(Uuid, Uuid)>, ProjectionError> {
+/// What an entry erases.
+struct Erased {
+    tenant: Uuid,
+    /// The person's, or that of a record.
+    stream: Uuid,
+    /// Whether what a record tells about another is gone, and not the person of the stream.
+    as_other: bool,
+}
+
+/// What is erased by some entries.
+async fn erased_by(client: &Object, entries: &[Entry]) -> Result<Vec<Erased>, ProjectionError> {
     if entries.is_empty() {
         return Ok(Vec::new());
     }
     let events = entries.iter().map(|entry| (entry.tenant, entry.stream, entry.version));
     let (tenants, streams, versions): (Vec<_>, Vec<_>, Vec<_>) = events.collect();
     let rows = client.query(ERASED_BY, &[&tenants, &streams, &versions]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Ok(rows.iter().map(|row| Erased { tenant: row.get(0), stream: row.get(1), as_other: row.get(2) }).collect())
 }
 
 /// What to say of a stream that can't be projected; an error when the stream is not to blame.

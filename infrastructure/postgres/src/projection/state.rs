@@ -108,6 +108,16 @@ impl<P: StateProjection> Projection for StateRows<P> {
         Ok(())
     }
 
+    async fn forget_words(
+        &self,
+        client: &Object,
+        table: &str,
+        tenant: Uuid,
+        stream: Uuid,
+    ) -> Result<(), ProjectionError> {
+        self.forget(client, table, tenant, stream).await
+    }
+
     fn scanned(&self) -> Option<&'static str> {
         Some(P::Aggregate::TYPE)
     }

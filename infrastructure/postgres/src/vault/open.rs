@@ -21,8 +21,8 @@ use super::{
 pub(crate) enum Hold {
     /// What is opened is passed on, or is scrubbed by a later event of the same stream.
     No,
-    /// What is opened is written down within the transaction.
-    #[expect(dead_code, reason = "for projections of events that hold data about people of other streams")]
+    /// What is opened is written down within the transaction: the keys of those who are told about in streams of others are
+    /// held.
     UntilCommit,
 }
 
@@ -37,11 +37,16 @@ impl Vault {
         events: &mut [SequencedEvent],
         hold: Hold,
     ) -> Result<(), VaultError> {
-        let mut wanted = BTreeSet::new();
+        let (mut wanted, mut held) = (BTreeSet::new(), BTreeSet::new());
         for SequencedEvent { tenant, stream, event, .. } in events.iter() {
-            subjects(&event.data, *stream, &mut |subject| wanted.extend([(*tenant, subject)]));
+            subjects(&event.data, *stream, &mut |subject| {
+                let hold = hold == Hold::UntilCommit && subject != *stream;
+                if hold { &mut held } else { &mut wanted }.insert((*tenant, subject));
+            });
         }
-        let keys = self.engine_keys(client, wanted, hold).await?;
+        wanted.retain(|subject| !held.contains(subject));
+        let mut keys = self.engine_keys(client, wanted, Hold::No).await?;
+        keys.extend(self.engine_keys(client, held, Hold::UntilCommit).await?);
         for SequencedEvent { tenant, stream, event, .. } in events {
             open_event(*tenant, *stream, event, &keys)?;
         }

@@ -34,6 +34,9 @@ pub(crate) struct Sealed<'a> {
     pub(crate) secret_streams: Vec<Uuid>,
     pub(crate) secret_names: Vec<&'a str>,
     pub(crate) secrets: Vec<Option<Vec<u8>>>,
+    /// Of whom something is told in a stream that is not theirs, and in which, each once.
+    pub(crate) told_subjects: Vec<Uuid>,
+    pub(crate) told_streams: Vec<Uuid>,
 }
 
 impl Vault {
@@ -49,6 +52,7 @@ impl Vault {
             erased_subjects: append.streams.iter().filter(|stream| stream.erases).map(|stream| stream.id).collect(),
             ..Sealed::default()
         };
+        (sealed.told_subjects, sealed.told_streams) = told(append).into_iter().unzip();
         let stored = self.stored_keys(client, tenant, append, &sealed.erased_subjects, anew).await?;
         let erased: Vec<_> =
             stored.iter().filter(|(_, key)| **key == SubjectKey::Destroyed).map(|(id, _)| *id).collect();
@@ -128,6 +132,18 @@ impl Vault {
         }
         Ok(keys)
     }
+}
+
+/// Of whom something is told in streams that are not theirs. Not of those who are erased by the append: they tell nothing.
+fn told(append: &Append) -> BTreeSet<(Uuid, Uuid)> {
+    let erased = |subject| append.streams.iter().any(|stream| stream.erases && stream.id == subject);
+    let of_stream = |stream: &StreamAppend| {
+        let id = stream.id;
+        let subjects: Vec<_> =
+            stream.events.iter().flat_map(|event| &event.personal).filter_map(|at| at.subject).collect();
+        subjects.into_iter().filter(move |subject| *subject != id).map(move |subject| (subject, id))
+    };
+    append.streams.iter().flat_map(of_stream).filter(|(subject, _)| !erased(*subject)).collect()
 }
 
 fn subject(stream: &StreamAppend, field: &PersonalField) -> Uuid {

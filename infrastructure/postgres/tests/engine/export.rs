@@ -13,7 +13,7 @@ use fairlead_domain::{
     crm::{Contact, ContactCommand},
     kernel::testing::Story,
 };
-use fairlead_postgres::{ContactTimeline, Nudge, PostgresStore};
+use fairlead_postgres::{Nudge, PostgresStore, RecordTimeline, lists};
 use fairlead_testing::{
     database::TestDatabase,
     engine::{Engine, caller, eventually},
@@ -48,7 +48,8 @@ async fn everything_is_taken_out_of_one_tenant() {
         records: store.clone(),
         history: store.clone(),
         directory: store,
-        timelines: Timelines::new(Arc::new(ContactTimeline::new(database.app()))),
+        timelines: Timelines::new(Arc::new(RecordTimeline::new(database.app()))),
+        lists: lists(&database.app()),
     });
     let holder: Authorized<OrganizationsExport> = (*cx).clone().authorize().unwrap();
     let mut export = exports.organization(&holder).await.unwrap();

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod activities;
+mod activities_list;
 mod audit;
 mod audit_kept;
 mod backlog;

@@ -51,13 +51,13 @@ fn tagging() -> Arc<dyn AnyPolicy> {
 }
 
 /// Policies at work in a process of their own.
-struct Worker {
+pub(crate) struct Worker {
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Worker {
-    fn start(engine: &Engine, policies: impl IntoIterator<Item = Arc<dyn AnyPolicy>>) -> Self {
+    pub(crate) fn start(engine: &Engine, policies: impl IntoIterator<Item = Arc<dyn AnyPolicy>>) -> Self {
         let (stop, nudge) = (CancellationToken::new(), Arc::new(Nudge::default()));
         let nudger = Nudger::new(engine.databases.clone(), nudge.clone()).run(stop.clone());
         let policies = Policies::new(engine.subscriptions.clone(), nudge, policies).run(stop.clone());
@@ -67,14 +67,14 @@ impl Worker {
         Self { stop, task }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();
     }
 }
 
 /// Waits until a policy has its partitions, so that what comes next is new to it.
-async fn begun(admin: &Client, policy: &str) {
+pub(crate) async fn begun(admin: &Client, policy: &str) {
     let sql = "select count(*) from engine.status() where name = $1 and holder is not null";
     eventually("the policy is at work", async || admin.query_one(sql, &[&policy]).await.unwrap().get::<_, i64>(0) == 4)
         .await;

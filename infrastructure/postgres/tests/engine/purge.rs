@@ -10,7 +10,7 @@ use fairlead_application::{
     verify::{Difference, Report, Verifier},
 };
 use fairlead_domain::{
-    crm::{Company, Contact},
+    crm::{Activity, Comment, Company, Contact},
     identity::{
         Membership, MembershipCommand, MembershipProfile, Organization, OrganizationCommand, OrganizationStatus,
     },
@@ -92,6 +92,8 @@ impl Stage {
             }
             // Of every other read model a row.
             begin::<Company>(&engine, cx).await;
+            begin::<Activity>(&engine, cx).await;
+            begin::<Comment>(&engine, cx).await;
             execute(OrganizationCommand::Close { at: chrono::DateTime::UNIX_EPOCH }).await;
             for sql in BESIDE {
                 admin.execute(sql, &[&Uuid::from(organization)]).await.unwrap();
@@ -108,8 +110,8 @@ impl Stage {
                     return false;
                 }
             }
-            let sql = "select (select count(*) from crm.timeline)
-                              = (select count(*) from engine.events where type like 'contact.%')
+            let sql = "select (select count(distinct event_id) from crm.timeline)
+                              = (select count(*) from engine.events where type like 'contact.%' or type like 'activity.%')
                           and (select count(*) from identity.audit) = (select count(*) from engine.events)";
             self.admin.query_one(sql, &[]).await.unwrap().get::<_, bool>(0)
         })

@@ -23,7 +23,7 @@ use fairlead_domain::{
     crm::{Contact, ContactChange, ContactCommand, ContactProfile},
     values::PersonName,
 };
-use fairlead_postgres::{ContactTimeline, PostgresAdministration};
+use fairlead_postgres::{PostgresAdministration, RecordTimeline};
 use fairlead_testing::{
     database::TestDatabase,
     engine::{Engine, caller, eventually},
@@ -67,7 +67,7 @@ async fn listed(engine: &Engine, reader: &Authorized<ContactsRead>) -> Result<Ve
 async fn a_timeline_tells_what_happened_to_the_record_alone() {
     let database = TestDatabase::create().await;
     let engine = Engine::start(&database).await;
-    let timelines = Timelines::new(Arc::new(ContactTimeline::new(database.app())));
+    let timelines = Timelines::new(Arc::new(RecordTimeline::new(database.app())));
     let (cx, id, other) = (caller(), fresh(), fresh());
     after(&engine, &cx, other, create("Bo")).await;
     after(&engine, &cx, id, create("Ana")).await;

@@ -332,7 +332,7 @@ async fn a_row_that_is_changed_or_missing_or_surplus_is_found() {
     }
     let again =
         "insert into crm.timeline select tenant_id, record_id, gen_random_uuid(), subject_id, position, version, type,
-                        occurred_at, actor, data from crm.timeline where record_id = $told and version = 2";
+                        occurred_at, actor, data, stream_id from crm.timeline where record_id = $told and version = 2";
     stage.finds(again, ["crm.timeline: nothing accounts for the row"]).await;
     stage.engine.stop().await;
 }

@@ -1,0 +1,81 @@
+//! Timelines and agendas over the store in memory.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fairlead_application::{
+    AppError, Context,
+    access::{Access, Extent},
+    crm::{Agenda, AgendaPart, AgendaPort, AgendaQuery, TimelineEntry, TimelinePort, TimelineQuery},
+    envelope::SequencedEvent,
+    history::{EventsRead, HistoryPort, LogQuery, Wanted},
+    list::{Filter, ListPort, ListQuery, Listed, Page, Sort},
+};
+use fairlead_domain::crm::Activity;
+
+use crate::memory::{Listing, Store};
+
+/// Timelines of contacts: own events, and those that name the contact as what they are about.
+pub(crate) struct Contacts(pub(crate) Arc<Store>);
+
+#[async_trait]
+impl TimelinePort for Contacts {
+    async fn page(&self, cx: &Context, query: &TimelineQuery<'_>) -> Result<Vec<TimelineEntry>, AppError> {
+        let everything = Context::new(cx.tenant(), cx.actor().clone(), Access::parse("*:*"));
+        let wanted = Wanted::by(&everything.authorize::<EventsRead>().unwrap(), None, None);
+        let log = self.0.inner.log(cx, &LogQuery { after: 0, until: None, limit: u16::MAX, wanted }).await?;
+        let told = |event: &SequencedEvent| {
+            let aggregate = event.event.event_type.split('.').next();
+            let about = event.event.data["about"].as_array().into_iter().flatten();
+            let named = about.clone().any(|record| record["id"] == query.record.to_string());
+            let other = query.others.iter().any(|(name, extent)| {
+                assert_ne!(*extent, Extent::Nothing);
+                Some(*name) == aggregate
+            });
+            event.stream == query.record || named && other
+        };
+        let entry = |SequencedEvent { position, stream, event, .. }| TimelineEntry {
+            event_id: event.id,
+            record_id: stream,
+            event_type: event.event_type,
+            position,
+            version: event.version,
+            occurred_at: event.occurred_at,
+            actor: event.metadata.actor,
+            data: event.data,
+        };
+        let before = query.before.unwrap_or(i64::MAX);
+        let events = log.events.into_iter().rev().filter(|event| event.position < before && told(event));
+        Ok(events.take(query.limit.into()).map(entry).collect())
+    }
+}
+
+/// Agendas over the list of activities.
+pub(crate) struct Plans(pub(crate) Arc<Store>);
+
+#[async_trait]
+impl AgendaPort for Plans {
+    async fn agenda(&self, cx: &Context, within: Extent<'_>, query: &AgendaQuery) -> Result<Agenda, AppError> {
+        let sort = Sort::parse("created", Activity::FIELDS).unwrap();
+        let all = ListQuery { filter: Filter::Everything, search: None, sort, limit: u16::MAX, after: None };
+        let page: Page<_> = ListPort::<Activity>::page(&Listing(self.0.clone()), cx, within, &all).await?;
+        let mut agenda = Agenda::default();
+        let mut rows: Vec<_> = page.rows.into_iter().filter(|row| row.state.completed_at.is_none()).collect();
+        rows.sort_by_key(|row| (row.state.profile.due_at, row.id));
+        for row in
+            rows.into_iter().filter(|row| query.assignee.is_none_or(|user| row.state.profile.assignee_id == Some(user)))
+        {
+            let Some(due) = row.state.profile.due_at else { continue };
+            let part: &mut AgendaPart = match due {
+                due if due < query.now => &mut agenda.overdue,
+                due if due < query.day_ends => &mut agenda.today,
+                _ => &mut agenda.upcoming,
+            };
+            part.count += 1;
+            if part.rows.len() < usize::from(query.limit) {
+                part.rows.push(row);
+            }
+        }
+        Ok(agenda)
+    }
+}
