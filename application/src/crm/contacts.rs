@@ -88,11 +88,23 @@ pub async fn erase_contact(
     id: ContactId,
     expected: Expected,
 ) -> Result<Outcome, AppError> {
-    let parts = known(app, cx, id).await?.map(|contact| contact.state.absorbed).unwrap_or_default();
-    let erase = |id, expected| Step::new::<Contact>(cx, id, expected, ContactCommand::Erase);
-    let parts = parts.into_iter().map(|part| erase(part, Expected::Any));
-    let steps: Vec<_> = [erase(id, expected)].into_iter().chain(parts).collect();
-    app.execute_all(cx, &steps).await
+    let mut attempts = Attempts::new(expected);
+    loop {
+        let contact = known(app, cx, id).await?;
+        // What was read is what is erased: somebody may be merged into it meanwhile.
+        let pinned = match (expected, &contact) {
+            (Expected::Any, Some(contact)) => Expected::Exactly(contact.version),
+            (expected, _) => expected,
+        };
+        let parts = contact.map(|contact| contact.state.absorbed).unwrap_or_default();
+        let erase = |id, expected| Step::new::<Contact>(cx, id, expected, ContactCommand::Erase);
+        let parts = parts.into_iter().map(|part| erase(part, Expected::Any));
+        let steps: Vec<_> = [erase(id, pinned)].into_iter().chain(parts).collect();
+        match app.execute_all(cx, &steps).await {
+            Err(error) => attempts.again(error)?,
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A contact as it is, if it is within the reach of the caller's permission.

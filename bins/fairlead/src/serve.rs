@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use fairlead_application::{
     administration::Operators,
     backlog::Backlogs,
-    crm::{Agendas, ForgetActivities, ForgetContacts, TagNewContacts, Timelines},
+    crm::{Agendas, Duplicates, ForgetActivities, ForgetContacts, TagNewContacts, Timelines},
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
@@ -16,9 +16,9 @@ use fairlead_application::{
 };
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
-    AccessKeeper, ActivityAgenda, AuditLog, BacklogKeeper, Databases, ErasureJournal, Limits, Listener, Maintenance,
-    Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions, PostgresTail,
-    Projections, PurgeKeeper, RecordTimeline, Sequencer, Wakeups, lists,
+    AccessKeeper, ActivityAgenda, AuditLog, BacklogKeeper, ContactTwins, Databases, ErasureJournal, Limits, Listener,
+    Maintenance, Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions,
+    PostgresTail, Projections, PurgeKeeper, RecordTimeline, Sequencer, Wakeups, lists,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -259,6 +259,7 @@ fn api(
         history: History::new(people.store),
         live,
         timelines,
+        duplicates: Duplicates::new(Arc::new(ContactTwins::new(databases.clone()))),
         agendas: Agendas::new(Arc::new(ActivityAgenda::new(databases.clone())), Arc::new(System)),
         exports,
         identity: people.identity,

@@ -71,8 +71,8 @@ impl<T: PartialEq + Clone> Points<T> {
         Self(vec![Point { value, label: None, primary: true }])
     }
 
-    /// These, with another primary one, which takes the present one's place. With none, there is none at all; of several it
-    /// has to be said which are to stay.
+    /// These, with another primary one: one of them, or a new one, which takes the present one's place. With none, there is none at
+    /// all; of several it has to be said which are to stay.
     ///
     /// # Errors
     /// `points.several`
@@ -80,14 +80,18 @@ impl<T: PartialEq + Clone> Points<T> {
         if value.is_none() && self.0.len() > 1 {
             return Err(Invalid::new("points.several", "are several; say which are to stay"));
         }
-        let rest = self.0.iter().skip(1).filter(|point| Some(&point.value) != value.as_ref());
-        let rest: Vec<_> = rest.cloned().collect();
-        let label = |value: &T| {
-            let known = self.0.iter().find(|point| point.value == *value);
-            known.or(self.0.first()).and_then(|point| point.label.clone())
-        };
-        let first = value.map(|value| Point { label: label(&value), value, primary: true });
-        Self::new(first.into_iter().chain(rest).collect())
+        let Some(value) = value else { return Ok(Self::default()) };
+        let mut points = self.0.clone();
+        for point in &mut points {
+            point.primary = point.value == value;
+        }
+        if points.iter().all(|point| !point.primary) {
+            match points.first_mut() {
+                Some(first) => *first = Point { value, label: first.label.take(), primary: true },
+                None => return Ok(Self::one(value)),
+            }
+        }
+        Self::new(points)
     }
 
     /// These and those of another that are not here, which come last.

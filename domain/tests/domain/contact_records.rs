@@ -65,8 +65,8 @@ fn another_primary_address_leaves_the_others() {
     let history = || given::<Contact>([created(), EmailChanged { emails: three.clone() }]);
     let new = points([point("d@example.com", true), point("b@example.com", false), point("c@example.com", false)]);
     history().when(set(PointsChange::Primary(Some(email("d@example.com"))))).then([EmailChanged { emails: new }]);
-    // One of the others becomes the primary one, in place of the present one.
-    let moved = points([point("c@example.com", true), point("b@example.com", false)]);
+    // One of the others becomes the primary one, and none is lost.
+    let moved = points([point("c@example.com", true), point("a@example.com", false), point("b@example.com", false)]);
     history().when(set(PointsChange::Primary(Some(email("c@example.com"))))).then([EmailChanged { emails: moved }]);
     history().when(set(PointsChange::Primary(None))).refused("points.several");
     let one = Points::one(email("b@example.com"));
@@ -158,6 +158,9 @@ fn each_further_thing_that_differs_is_one_event() {
         let back = given::<Contact>([created(), event]).when(change(unset)).then([undone]).state();
         assert_eq!(back, before);
     }
+    let said = ConsentChanged { channel: Channel::Email, consent: Some(consent(1)) };
+    let again = ContactChange { consents: [(Channel::Email, Some(consent(2)))].into(), ..keep() };
+    given::<Contact>([created(), said]).when(change(again)).then_nothing();
     let wanted = ContactChange { external_ids: Some(ids.clone()), ..keep() };
     let after = given::<Contact>([created()]).when(change(wanted.clone()));
     after.then([ExternalIdsChanged { external_ids: ids }]).when(change(wanted)).then_nothing();

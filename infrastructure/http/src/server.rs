@@ -13,7 +13,7 @@ use actix_web::{
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::{Agendas, Comments, Timelines},
+    crm::{Agendas, Comments, Duplicates, Timelines},
     export::Exports,
     health::HealthCheck,
     history::History,
@@ -78,6 +78,8 @@ pub struct Parts {
     pub live: Live,
     /// What happened to records.
     pub timelines: Timelines,
+    /// Who may be the same person.
+    pub duplicates: Duplicates,
     /// What people have to do.
     pub agendas: Agendas,
     /// Takes data out.
@@ -148,6 +150,7 @@ struct Shared {
     history: Data<History>,
     live: Data<Live>,
     timelines: Data<Timelines>,
+    duplicates: Data<Duplicates>,
     agendas: Data<Agendas>,
     comments: Data<Comments>,
     exports: Data<Exports>,
@@ -178,6 +181,7 @@ impl Shared {
             history: Data::new(parts.history),
             live: Data::new(parts.live),
             timelines: Data::new(parts.timelines),
+            duplicates: Data::new(parts.duplicates),
             agendas: Data::new(parts.agendas),
             exports: Data::new(parts.exports),
             identity: Data::new(parts.identity),
@@ -203,6 +207,7 @@ impl Shared {
             .app_data(self.history.clone())
             .app_data(self.live.clone())
             .app_data(self.timelines.clone())
+            .app_data(self.duplicates.clone())
             .app_data(self.agendas.clone())
             .app_data(self.comments.clone())
             .app_data(self.exports.clone())

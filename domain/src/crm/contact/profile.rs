@@ -274,7 +274,11 @@ impl ContactProfile {
         events.extend(handles.into_iter().map(|(network, handle)| HandleChanged { network, handle }));
         let external_ids = change.external_ids.filter(|ids| *ids != self.external_ids);
         events.extend(external_ids.map(|external_ids| ExternalIdsChanged { external_ids }));
-        let consents = differences(&self.consents, change.consents);
+        // Who says the same again has said it before.
+        let said = change.consents.into_iter().filter(|(channel, consent)| {
+            self.consents.get(channel).map(|present| present.status) != consent.map(|consent| consent.status)
+        });
+        let consents = differences(&self.consents, said);
         events.extend(consents.into_iter().map(|(channel, consent)| ConsentChanged { channel, consent }));
         events.extend(change.owner_id.differing(self.owner_id.as_ref()).map(|owner_id| OwnerChanged { owner_id }));
         let project = change.project_id.differing(self.project_id.as_ref());

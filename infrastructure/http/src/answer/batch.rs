@@ -232,6 +232,8 @@ pub(crate) async fn batch<A: Aggregate, V, P: Permits<A>>(
     }
     let all: Vec<_> = operations.into_iter().map(|Object(operation)| meant(operation)).collect();
     let mut holders = holders(app, cx, &all).await?;
+    // What is made by whoever is the first to be accepted.
+    let mut unborn = BTreeSet::new();
     let (mut steps, mut kept, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for (index, meant) in all.into_iter().enumerate() {
         let place = place(index);
@@ -243,7 +245,11 @@ pub(crate) async fn batch<A: Aggregate, V, P: Permits<A>>(
                     Target::Holder(key) => match holders.entry(key) {
                         Entry::Occupied(holder) => (StatusCode::OK, *holder.get()),
                         // Whoever asks for it later in the batch means this one.
-                        Entry::Vacant(none) => (StatusCode::CREATED, *none.insert(app.fresh())),
+                        Entry::Vacant(none) => {
+                            let id = *none.insert(app.fresh());
+                            unborn.insert(id);
+                            (StatusCode::OK, id)
+                        }
                     },
                 };
                 steps.push(Step::new::<A>(cx, id.into(), expected, command));
@@ -267,6 +273,7 @@ pub(crate) async fn batch<A: Aggregate, V, P: Permits<A>>(
         };
         match answers.next().ok_or_else(|| AppError::internal("every operation has an answer"))? {
             StepAnswer::Done(receipt) => {
+                let status = if unborn.remove(&receipt.id) { StatusCode::CREATED } else { status };
                 Ok(OperationAnswer::Done { status: status.as_u16(), id: receipt.id, version: receipt.version })
             }
             StepAnswer::Refused(refusal) => {

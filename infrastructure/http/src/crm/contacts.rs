@@ -6,7 +6,7 @@ use actix_web::{
 };
 use fairlead_application::{
     App, AppError, Expected,
-    crm::{ContactsErase, ContactsRead, ContactsWrite, Timelines, erase_contact, merge_contacts},
+    crm::{ContactsErase, ContactsRead, ContactsWrite, Duplicates, Timelines, erase_contact, merge_contacts},
     export::Exports,
     list::Cursors,
 };
@@ -20,11 +20,12 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{
     contacts_batch::{ContactBatch, Verb, meant},
     contacts_dto::{CompanyLink, CompanyUnlink, ContactMerge, ContactPatch, NewContact, Tags},
-    contacts_shown::ContactBody,
+    contacts_shown::{ContactBody, DuplicateBody},
 };
 use crate::{
     answer::{
-        self, Batch, BatchAnswer, Created, Page, Receipt, TimelineItem, TimelineParams, missing, shown, timeline_page,
+        self, Batch, BatchAnswer, Created, Page, Receipt, ShowDeleted, TimelineItem, TimelineParams, missing, shown,
+        timeline_page,
     },
     problem::Problem,
     request::{Auth, Id, IfMatch, Query, Valid},
@@ -34,6 +35,7 @@ use crate::{
 /// The routes of contacts.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(resource::routes).service(create).service(batch).service(change).service(erase);
+    config.service(duplicates);
     config.service(tag).service(untag).service(link).service(unlink).service(merge).service(timeline).service(export);
 }
 
@@ -247,6 +249,24 @@ async fn timeline(
     let contact = shown(app.read::<Contact>(&cx, *id).await?, &showing)?;
     let read = async |before, limit| timelines.contact(&cx, &contact, before, limit).await;
     timeline_page(&cursors, &cx, request.path(), params, read).await
+}
+
+/// List contacts that may be the same person, the likeliest first, with the reasons; 200 at most are looked at.
+#[utoipa::path(
+    tag = "contacts",
+    security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
+    responses((status = 200, description = "All of them.", body = Page<DuplicateBody>))
+)]
+#[get("/contacts/{id}/duplicates")]
+async fn duplicates(
+    app: Data<App>,
+    found: Data<Duplicates>,
+    cx: Auth<ContactsRead>,
+    id: Id<ContactId>,
+) -> Result<Page<DuplicateBody>, Problem> {
+    let contact = shown(app.read::<Contact>(&cx, *id).await?, &ShowDeleted::default())?;
+    let found = found.of(&app, &cx, contact.id).await?;
+    Ok(Page::whole(found.into_iter().map(DuplicateBody::from).collect()))
 }
 
 /// Take out all that is known about a contact, deleted or not: its present, what happened, and the timeline.

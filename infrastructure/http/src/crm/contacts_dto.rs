@@ -58,22 +58,25 @@ macro_rules! with_details {
             #[schema(value_type = Option<String>, format = Email, max_length = 254)]
             email: Member<String>,
             /// All e-mail addresses, instead of `email`; 20 at most.
+            #[serde(default)]
             #[schema(value_type = Option<Vec<TextPointBody>>, max_items = 20, nullable = false)]
-            emails: Option<List<TextPointBody, MAX_POINTS>>,
+            emails: Member<List<TextPointBody, MAX_POINTS>>,
             /// The primary telephone number, in international form; null when there is to be none.
             #[serde(default)]
             #[schema(value_type = Option<String>, max_length = 40)]
             phone: Member<String>,
             /// All telephone numbers, instead of `phone`; 20 at most.
+            #[serde(default)]
             #[schema(value_type = Option<Vec<TextPointBody>>, max_items = 20, nullable = false)]
-            phones: Option<List<TextPointBody, MAX_POINTS>>,
+            phones: Member<List<TextPointBody, MAX_POINTS>>,
             /// The primary address, as a whole; null when there is to be none.
             #[serde(default)]
             #[schema(value_type = Option<AddressBody>)]
             address: Member<Object<AddressBody>>,
             /// All addresses, instead of `address`; 20 at most.
+            #[serde(default)]
             #[schema(value_type = Option<Vec<AddressPointBody>>, max_items = 20, nullable = false)]
-            addresses: Option<List<AddressPointBody, MAX_POINTS>>,
+            addresses: Member<List<AddressPointBody, MAX_POINTS>>,
             /// What the person does.
             #[serde(default)]
             #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
@@ -103,8 +106,9 @@ macro_rules! with_details {
             #[schema(value_type = BTreeMap<String, Option<String>>, required = false)]
             handles: Map<Option<String>, MAX_OF_OTHERS>,
             /// What other systems call the person: all of it, 50 at most. Each is unique among the organization's contacts.
+            #[serde(default)]
             #[schema(value_type = Option<Vec<ExternalIdBody>>, max_items = 50, nullable = false)]
-            external_ids: Option<List<Object<ExternalIdBody>, MAX_OF_OTHERS>>,
+            external_ids: Member<List<Object<ExternalIdBody>, MAX_OF_OTHERS>>,
             /// What the person said to being reached, by channel (`email`, `phone`, `sms`, `messaging`, `post`), or null when that is not
             /// known; those not named stay.
             #[serde(default)]
@@ -282,9 +286,9 @@ fn handles<const MAX: usize>(
 
 fn external_ids<const MAX: usize>(
     check: &mut Check,
-    ids: Option<List<Object<ExternalIdBody>, MAX>>,
+    ids: Member<List<Object<ExternalIdBody>, MAX>>,
 ) -> Option<Option<BTreeSet<ExternalId>>> {
-    let Some(List(ids)) = ids else { return Some(None) };
+    let Some(List(ids)) = ids.required(check, "/external_ids", Ok)? else { return Some(None) };
     let ids = ids.iter().enumerate().map(|(n, Object(id))| id.checked(check, &format!("/external_ids/{n}")));
     ids.collect::<Vec<_>>().into_iter().collect::<Option<_>>().map(Some)
 }

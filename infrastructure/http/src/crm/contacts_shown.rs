@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use fairlead_application::{Recorded, envelope::rfc3339};
+use fairlead_application::{
+    Recorded,
+    crm::{Duplicate, Reason},
+    envelope::rfc3339,
+};
 use fairlead_domain::{
     crm::Contact,
     kernel::Aggregate,
@@ -119,6 +123,58 @@ struct EmploymentBody {
     /// The last day.
     #[schema(required, format = Date)]
     until: Option<String>,
+}
+
+/// A contact that may be the same person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Duplicate)]
+pub(super) struct DuplicateBody {
+    /// As it is.
+    contact: ContactBody,
+    /// How likely, from 0 to 1, by the reasons. For an order; nothing is merged by itself.
+    #[schema(minimum = 0, maximum = 1)]
+    score: f64,
+    /// Why.
+    reasons: Vec<ReasonBody>,
+}
+
+/// What two contacts have in common.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DuplicateReason)]
+struct ReasonBody {
+    reason: ReasonKind,
+    /// What it is that both have: a mailbox, the last digits of a number, the words of a name, how similar names are from 0 to 1, a
+    /// company.
+    value: String,
+}
+
+/// What it is that both have.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DuplicateReasonKind)]
+#[serde(rename_all = "snake_case")]
+enum ReasonKind {
+    Email,
+    Phone,
+    Name,
+    SimilarName,
+    Company,
+}
+
+impl From<Duplicate> for DuplicateBody {
+    fn from(duplicate: Duplicate) -> Self {
+        let reason = |reason| match reason {
+            Reason::Email(mailbox) => ReasonBody { reason: ReasonKind::Email, value: mailbox },
+            Reason::Phone(digits) => ReasonBody { reason: ReasonKind::Phone, value: digits },
+            Reason::Name(words) => ReasonBody { reason: ReasonKind::Name, value: words },
+            Reason::SimilarName(alike) => ReasonBody { reason: ReasonKind::SimilarName, value: format!("{alike:.2}") },
+            Reason::Company(id) => ReasonBody { reason: ReasonKind::Company, value: id.to_string() },
+        };
+        Self {
+            contact: duplicate.contact.into(),
+            score: (f64::from(duplicate.score) * 100.0).round() / 100.0,
+            reasons: duplicate.reasons.into_iter().map(reason).collect(),
+        }
+    }
 }
 
 impl From<Recorded<Contact>> for ContactBody {

@@ -165,10 +165,11 @@ fn point<T>(check: &mut Check, at: &str, value: Option<T>, label: Option<String>
 pub(super) fn points_change<S, B, T: PartialEq + Clone, const MAX: usize>(
     check: &mut Check,
     [one, all]: [&'static str; 2],
-    (short, list): (Member<S>, Option<List<B, MAX>>),
+    (short, list): (Member<S>, Member<List<B, MAX>>),
     read_one: impl FnOnce(&mut Check, S) -> Option<T>,
     read_each: impl Fn(&mut Check, &str, B) -> Option<Point<T>>,
 ) -> Option<PointsChange<T>> {
+    let list = list.required(check, &format!("/{all}"), Ok)?;
     match (short, list) {
         (Member::Missing, None) => Some(PointsChange::Keep),
         (Member::Missing, Some(List(list))) => {

@@ -73,6 +73,9 @@ async fn every_mistake_in_what_is_further_known_is_told_with_its_place() {
     assert_eq!(answer.is_problem(422, "request.invalid").faults(), expected);
     let stage = service.post("/v1/contacts", json!({ "name": "Ana", "lifecycle_stage": "friend" })).await;
     assert_eq!(stage.is_problem(422, "request.invalid").faults()[0].0, "/lifecycle_stage");
+    let nulls = service.post("/v1/contacts", json!({ "name": "Ana", "phones": null, "external_ids": null })).await;
+    let faults = [("/external_ids", "request.required"), ("/phones", "request.required")];
+    assert_eq!(nulls.is_problem(422, "request.invalid").faults(), faults);
     let twice = json!([{ "value": "a@example.com" }, { "value": "a@example.com" }]);
     let twice = service.post("/v1/contacts", json!({ "name": "Ana", "emails": twice })).await;
     assert_eq!(twice.is_problem(422, "request.invalid").faults(), [("/emails", "points.repeated")]);
@@ -171,6 +174,7 @@ async fn an_upsert_finds_whom_it_means_or_makes_them_known() {
         &service,
         json!([
             { "op": "upsert", "by": { "email": "ANA@example.com" }, "data": { "job_title": "CTO", "tags": ["a"] } },
+            { "op": "upsert", "by": { "email": "bo@example.com" }, "data": { "source": "nobody yet" } },
             { "op": "upsert", "by": { "email": "bo@example.com" }, "data": { "name": "Bo" } },
             { "op": "upsert", "by": { "email": "bo@example.com" }, "data": { "source": "fair" } },
             { "op": "upsert", "by": shop("1"), "data": { "name": "Cy" } },
@@ -184,19 +188,34 @@ async fn an_upsert_finds_whom_it_means_or_makes_them_known() {
     .await;
     let data = answer.body["data"].as_array().unwrap();
     let statuses: Vec<_> = data.iter().map(|item| item["status"].as_i64().unwrap()).collect();
-    assert_eq!(statuses, [200, 201, 200, 201, 422, 422, 422, 422, 422], "{}", answer.body);
+    assert_eq!(statuses, [200, 422, 201, 200, 201, 422, 422, 422, 422, 422], "{}", answer.body);
     assert_eq!((&data[0]["id"], &data[0]["version"]), (&json!(id(&ana)), &json!(3)));
-    assert_eq!((&data[2]["id"], &data[2]["version"]), (&data[1]["id"], &json!(2)));
+    assert_eq!((&data[3]["id"], &data[3]["version"]), (&data[2]["id"], &json!(2)));
     assert_eq!(
-        (&data[4]["code"], &data[5]["errors"][0]["code"]),
+        (&data[5]["code"], &data[6]["errors"][0]["code"]),
         (&json!("contact.nameless"), &json!("upsert.one_key"))
     );
     let places: Vec<_> =
-        data[7]["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
-    assert_eq!(places, ["/operations/7/id", "/operations/7/by/email", "/operations/7/data/name"]);
+        data[8]["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
+    assert_eq!(places, ["/operations/8/id", "/operations/8/by/email", "/operations/8/data/name"]);
     // Sent again, nothing happens.
     let again = upsert(&service, json!([{ "op": "upsert", "by": shop("1"), "data": { "name": "Cy" } }])).await;
     assert_eq!((&again.body["data"][0]["status"], &again.body["data"][0]["version"]), (&json!(200), &json!(1)));
-    let cy = service.get(&format!("/v1/contacts/{}", data[3]["id"].as_str().unwrap())).await.body;
+    let cy = service.get(&format!("/v1/contacts/{}", data[4]["id"].as_str().unwrap())).await.body;
     assert_eq!(cy["external_ids"], json!([{ "source": "shop", "id": "1" }]));
+}
+
+#[tokio::test]
+async fn who_may_be_the_same_person_is_told_with_the_reason() {
+    let service = Service::start().await;
+    let ana = created(&service, json!({ "name": "Ana Lima" })).await;
+    let twin = created(&service, json!({ "name": "ana lima" })).await;
+    created(&service, json!({ "name": "Bo" })).await;
+    let answer = service.get(&format!("{ana}/duplicates")).await;
+    let data = answer.body["data"].as_array().unwrap();
+    assert_eq!((answer.status.as_u16(), data.len(), &answer.body["has_more"]), (200, 1, &json!(false)));
+    assert_eq!((&data[0]["contact"]["id"], &data[0]["score"]), (&json!(id(&twin)), &json!(0.6)));
+    assert_eq!(data[0]["reasons"], json!([{ "reason": "name", "value": "ana lima" }]));
+    service.request("DELETE", &ana).answer().await;
+    service.get(&format!("{ana}/duplicates")).await.is_problem(404, "contact.not_found");
 }

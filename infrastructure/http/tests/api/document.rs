@@ -104,7 +104,14 @@ fn every_operation_is_described() {
         assert_eq!(has("limit"), pages || log || agenda, "{place}");
         assert_eq!(has("after"), log, "{place}");
         assert_eq!(has("Last-Event-ID"), stream, "{place}");
-        let follows = timeline || agenda || comments || list || search || audit || read && path == "/v1/events";
+        let follows = path.ends_with("/duplicates")
+            || timeline
+            || agenda
+            || comments
+            || list
+            || search
+            || audit
+            || read && path == "/v1/events";
         assert_eq!(has("Fairlead-Consistency"), follows, "{place}");
         assert_eq!(has("If-None-Match"), shown, "{place}");
         assert!(!has("deleted") || timeline || shown, "{place}");

@@ -1,17 +1,20 @@
-//! Timelines and agendas over the store in memory.
+//! Timelines, agendas and duplicates over the store in memory.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use fairlead_application::{
-    AppError, Context,
+    AppError, Context, Recorded,
     access::{Access, Extent},
-    crm::{Agenda, AgendaPart, AgendaPort, AgendaQuery, TimelineEntry, TimelinePort, TimelineQuery},
+    crm::{
+        Agenda, AgendaPart, AgendaPort, AgendaQuery, Reason, TimelineEntry, TimelinePort, TimelineQuery, Twin, TwinPort,
+    },
     envelope::SequencedEvent,
     history::{EventsRead, HistoryPort, LogQuery, Wanted},
     list::{Filter, ListPort, ListQuery, Listed, Page, Sort},
 };
-use fairlead_domain::crm::Activity;
+use fairlead_domain::crm::{Activity, Contact};
+use uuid::Uuid;
 
 use crate::memory::{Listing, Store};
 
@@ -77,5 +80,21 @@ impl AgendaPort for Plans {
             }
         }
         Ok(agenda)
+    }
+}
+
+/// Contacts of the same name.
+pub(crate) struct Twins(pub(crate) Arc<Store>);
+
+#[async_trait]
+impl TwinPort for Twins {
+    async fn twins(&self, cx: &Context, contact: Uuid, _: i32) -> Result<Vec<Twin>, AppError> {
+        let sort = Sort::parse("created", Contact::FIELDS).unwrap();
+        let query = ListQuery { filter: Filter::Everything, search: None, sort, limit: 200, after: None };
+        let all: Page<Recorded<Contact>> = Listing(self.0.clone()).page(cx, Extent::Everything, &query).await?;
+        let name = |row: &Recorded<Contact>| row.state.profile.name.known().map(|name| name.as_str().to_lowercase());
+        let own = all.rows.iter().find(|row| row.id == contact).and_then(name);
+        let others = all.rows.iter().filter(|row| row.id != contact && name(row) == own);
+        Ok(others.map(|row| Twin { id: row.id, reasons: name(row).map(Reason::Name).into_iter().collect() }).collect())
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::{Agendas, Timelines},
+    crm::{Agendas, Duplicates, Timelines},
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
@@ -37,7 +37,7 @@ use crate::logs::{hide, log, nothing_was_told};
 use crate::reach::Holders;
 use crate::{
     memory::{Counting, Part, Store, Ticking, lists},
-    plans::{Contacts, Plans},
+    plans::{Contacts, Plans, Twins},
 };
 
 /// The largest body of these tests, in bytes.
@@ -203,6 +203,7 @@ impl Service {
             history: History::new(store.inner.clone()),
             live: live.clone(),
             timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
+            duplicates: Duplicates::new(Arc::new(Twins(store.clone()))),
             agendas: Agendas::new(Arc::new(Plans(store.clone())), clock.clone()),
             providers: abroad(&identity, &clock),
             exports: exports(&app, &store),

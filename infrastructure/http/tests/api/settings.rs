@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::{Agendas, Timelines},
+    crm::{Agendas, Duplicates, Timelines},
     history::History,
     identity::{AccessLog, Audit, IdentitySettings},
 };
@@ -16,7 +16,7 @@ use crate::{
     audit::Entries,
     desk::Desk,
     memory::{Counting, Store, Ticking, lists},
-    plans::{Contacts, Plans},
+    plans::{Contacts, Plans, Twins},
     service::{exports, live, people, settings, verifier},
 };
 
@@ -37,6 +37,7 @@ fn refusal(settings: Settings) -> ServerError {
         live: live(store.inner.clone()).0,
         lists: lists(&store),
         timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
+        duplicates: Duplicates::new(Arc::new(Twins(store.clone()))),
         agendas: Agendas::new(Arc::new(Plans(store)), clock.clone()),
         operators: Operators::new(Arc::new(Desk::default()), Arc::new(Desk::default())),
         credentials,

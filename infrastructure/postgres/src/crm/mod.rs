@@ -6,6 +6,7 @@ mod comments;
 mod companies;
 mod contacts;
 mod timeline;
+mod twins;
 
 use activities::ActivityList;
 pub use agenda::{AGENDA, AGENDA_OF_ALL, ActivityAgenda};
@@ -13,6 +14,7 @@ use comments::CommentList;
 use companies::CompanyList;
 use contacts::ContactList;
 pub use timeline::RecordTimeline;
+pub use twins::ContactTwins;
 
 crate::projection::declare_read_models! {
     states: [ActivityList, CommentList, CompanyList, ContactList],

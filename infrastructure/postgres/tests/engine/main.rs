@@ -32,4 +32,5 @@ mod standing;
 mod store;
 mod subscriptions;
 mod told;
+mod twins;
 mod verify;
