@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use fairlead_application::{
     administration::Operators,
     backlog::Backlogs,
-    crm::{Agendas, ForgetActivities, ForgetContacts, TagNewContacts, Timelines},
+    crm::{Agendas, Boards, ForgetActivities, ForgetContacts, TagNewContacts, Timelines},
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
@@ -16,9 +16,9 @@ use fairlead_application::{
 };
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
-    AccessKeeper, ActivityAgenda, AuditLog, BacklogKeeper, Databases, ErasureJournal, Limits, Listener, Maintenance,
-    Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions, PostgresTail,
-    Projections, PurgeKeeper, RecordTimeline, Sequencer, Wakeups, lists,
+    AccessKeeper, ActivityAgenda, AuditLog, BacklogKeeper, Databases, DealBoards, ErasureJournal, Limits, Listener,
+    Maintenance, Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions,
+    PostgresTail, Projections, PurgeKeeper, RecordTimeline, Sequencer, Wakeups, lists,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -260,6 +260,7 @@ fn api(
         live,
         timelines,
         agendas: Agendas::new(Arc::new(ActivityAgenda::new(databases.clone())), Arc::new(System)),
+        boards: Boards::new(Arc::new(DealBoards::new(databases.clone()))),
         exports,
         identity: people.identity,
         providers: people.providers,

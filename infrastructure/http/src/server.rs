@@ -13,7 +13,7 @@ use actix_web::{
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::{Agendas, Comments, Timelines},
+    crm::{Agendas, Boards, Comments, Timelines},
     export::Exports,
     health::HealthCheck,
     history::History,
@@ -80,6 +80,8 @@ pub struct Parts {
     pub timelines: Timelines,
     /// What people have to do.
     pub agendas: Agendas,
+    /// How deals stand.
+    pub boards: Boards,
     /// Takes data out.
     pub exports: Exports,
     /// Organizations, people and sessions.
@@ -150,6 +152,7 @@ struct Shared {
     timelines: Data<Timelines>,
     agendas: Data<Agendas>,
     comments: Data<Comments>,
+    boards: Data<Boards>,
     exports: Data<Exports>,
     identity: Data<Identity>,
     providers: Data<ProviderSignIn>,
@@ -179,6 +182,7 @@ impl Shared {
             live: Data::new(parts.live),
             timelines: Data::new(parts.timelines),
             agendas: Data::new(parts.agendas),
+            boards: Data::new(parts.boards),
             exports: Data::new(parts.exports),
             identity: Data::new(parts.identity),
             providers: Data::new(parts.providers),
@@ -205,6 +209,7 @@ impl Shared {
             .app_data(self.timelines.clone())
             .app_data(self.agendas.clone())
             .app_data(self.comments.clone())
+            .app_data(self.boards.clone())
             .app_data(self.exports.clone())
             .app_data(self.identity.clone())
             .app_data(self.providers.clone())

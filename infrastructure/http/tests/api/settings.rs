@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::{Agendas, Timelines},
+    crm::{Agendas, Boards, Timelines},
     history::History,
     identity::{AccessLog, Audit, IdentitySettings},
 };
@@ -16,6 +16,7 @@ use crate::{
     audit::Entries,
     desk::Desk,
     memory::{Counting, Store, Ticking, lists},
+    open_deals::OpenDeals,
     plans::{Contacts, Plans},
     service::{exports, live, people, settings, verifier},
 };
@@ -37,7 +38,8 @@ fn refusal(settings: Settings) -> ServerError {
         live: live(store.inner.clone()).0,
         lists: lists(&store),
         timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
-        agendas: Agendas::new(Arc::new(Plans(store)), clock.clone()),
+        agendas: Agendas::new(Arc::new(Plans(store.clone())), clock.clone()),
+        boards: Boards::new(Arc::new(OpenDeals(store))),
         operators: Operators::new(Arc::new(Desk::default()), Arc::new(Desk::default())),
         credentials,
         keys,
