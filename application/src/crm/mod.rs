@@ -23,5 +23,5 @@ pub use deals::{
     win_deal,
 };
 pub use pipelines::{PipelinesRead, PipelinesWrite};
-pub use policies::{ForgetActivities, ForgetContacts, TagNewContacts};
+pub use policies::{ForgetActivities, ForgetContacts, TagNewContacts, WinCustomers};
 pub use timeline::{TimelineEntry, TimelinePort, TimelineQuery, Timelines};

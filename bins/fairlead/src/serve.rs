@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use fairlead_application::{
     administration::Operators,
     backlog::Backlogs,
-    crm::{Agendas, Boards, ForgetActivities, ForgetContacts, TagNewContacts, Timelines},
+    crm::{Agendas, Boards, ForgetActivities, ForgetContacts, TagNewContacts, Timelines, WinCustomers},
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
@@ -229,7 +229,8 @@ fn worker(
 /// Everything that acts by itself.
 fn policies(config: &Config) -> Vec<Arc<dyn AnyPolicy>> {
     let tag = TagNewContacts::new(config.new_contact_tag.clone());
-    vec![Arc::new(tag), Arc::new(ForgetContacts::new()), Arc::new(ForgetActivities::new())]
+    let forget = (ForgetContacts::new(), ForgetActivities::new());
+    vec![Arc::new(tag), Arc::new(forget.0), Arc::new(forget.1), Arc::new(WinCustomers::new())]
 }
 
 fn api(

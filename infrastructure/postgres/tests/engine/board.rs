@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use fairlead_application::{
     Context, Expected,
     access::{Access, Authorized, System as Everything},
     consistency::ConsistencyToken,
     crm::{Board, BoardSum, Boards, DealsRead},
+    ports::{Clock, System},
 };
 use fairlead_domain::{
     crm::{Deal, DealCommand, DealProfile, Pipeline, PipelineCommand, Seen},
@@ -50,7 +51,7 @@ impl Stage {
 
     async fn deal(&mut self, cx: &Authorized<Everything>, told: Told, then: Option<DealCommand>) {
         let (stage, value, days, owner, project) = told;
-        let entered = Utc::now() - TimeDelta::days(days);
+        let entered = System.now() - TimeDelta::days(days);
         let mut profile = DealProfile::begun(Title::new("A").unwrap(), self.pipeline, id(stage), entered);
         profile.value = value.map(|(minor, code)| Money::new(minor, Currency::new(code).unwrap()).unwrap());
         profile.owner_id = (owner > 0).then(|| id(owner));
@@ -73,8 +74,11 @@ impl Stage {
     }
 }
 
-/// How many deals, how many rot, and the sums, of each stage.
-fn told(board: &Board) -> Vec<(i64, i64, Vec<(&str, i64, i64, i64)>)> {
+/// How many deals, how many rot, and the sums.
+type Shown = (i64, i64, Vec<(&'static str, i64, i64, i64)>);
+
+/// What is shown of each stage.
+fn told(board: &Board) -> Vec<Shown> {
     let sum = |sum: &BoardSum| {
         let code = ["EUR", "USD"].into_iter().find(|code| *code == sum.currency).unwrap();
         (code, sum.deals, sum.amount, sum.weighted)
@@ -87,7 +91,7 @@ async fn a_board_counts_what_is_open_and_within_reach() {
     let database = TestDatabase::create().await;
     let (cx, other) = (caller(), caller());
     let mut stage = Stage::new(&database, &cx).await;
-    let won = || Some(DealCommand::Win { reason: None, pipeline: None, at: Utc::now() });
+    let won = || Some(DealCommand::Win { reason: None, pipeline: None, at: System.now() });
     let most = 1_000_000_000_000_000;
     for (told, then) in [
         ((11, Some((1_000, "EUR")), 8, 1, 7), None),
