@@ -18,6 +18,8 @@ mod m20261121_000015_audit;
 mod m20261121_000016_purge;
 mod m20261121_000017_export;
 mod m20261121_000018_companies;
+mod m20261121_000019_pipelines;
+mod m20261121_000020_deals;
 mod m20261121_000022_activities;
 mod m20261121_000023_comments;
 mod m20261121_000025_contact_records;
@@ -82,6 +84,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000016_purge::Migration),
             Box::new(m20261121_000017_export::Migration),
             Box::new(m20261121_000018_companies::Migration),
+            Box::new(m20261121_000019_pipelines::Migration),
+            Box::new(m20261121_000020_deals::Migration),
             Box::new(m20261121_000022_activities::Migration),
             Box::new(m20261121_000023_comments::Migration),
             Box::new(m20261121_000025_contact_records::Migration),

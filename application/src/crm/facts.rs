@@ -1,6 +1,9 @@
 //! What commands have to know beyond their own record, and what happens when that changes meanwhile.
 
+use std::collections::BTreeSet;
+
 use fairlead_domain::kernel::Aggregate;
+use uuid::Uuid;
 
 use crate::{
     App, AppError, Context, Expected, Recorded,
@@ -50,4 +53,26 @@ pub(super) async fn readable<A: Aggregate, P: Permission + Reveals<A>>(
         Ok(reading) => app.read::<A>(&reading, id).await,
         Err(_) => Ok(None),
     }
+}
+
+/// Those of these records that live and that the caller may read, though under another permission than the one in hand: none
+/// when the caller may read none at all.
+///
+/// # Errors
+/// Those of reading.
+pub(super) async fn living<A: Aggregate, P: Permission + Reveals<A>>(
+    app: &App,
+    cx: &Context,
+    ids: &BTreeSet<A::Id>,
+) -> Result<BTreeSet<A::Id>, AppError>
+where
+    A::Id: Ord,
+{
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let Ok(reading) = cx.clone().authorize::<P>() else { return Ok(BTreeSet::new()) };
+    let ids: Vec<Uuid> = ids.iter().map(|id| (*id).into()).collect();
+    let all = app.read_all::<A>(&reading, &ids).await?;
+    Ok(all.into_iter().filter(|record| !record.state.is_deleted()).map(|record| record.id.into()).collect())
 }

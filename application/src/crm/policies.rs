@@ -1,5 +1,7 @@
 //! What follows by itself in customer relations.
 
+mod customers;
+
 use async_trait::async_trait;
 use fairlead_domain::{
     crm::{Activity, ActivityCommand, Comment, CommentCommand, Contact, ContactCommand},
@@ -7,6 +9,8 @@ use fairlead_domain::{
     values::Tag,
 };
 use uuid::Uuid;
+
+pub use self::customers::WinCustomers;
 
 use crate::{
     App, AppError, Expected, Step,

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use fairlead_application::{
     administration::Operators,
     backlog::Backlogs,
-    crm::{Agendas, Duplicates, ForgetActivities, ForgetContacts, TagNewContacts, Timelines},
+    crm::{Agendas, Boards, Duplicates, ForgetActivities, ForgetContacts, TagNewContacts, Timelines, WinCustomers},
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
@@ -16,9 +16,9 @@ use fairlead_application::{
 };
 use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
-    AccessKeeper, ActivityAgenda, AuditLog, BacklogKeeper, ContactTwins, Databases, ErasureJournal, Limits, Listener,
-    Maintenance, Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth, PostgresSubscriptions,
-    PostgresTail, Projections, PurgeKeeper, RecordTimeline, Sequencer, Wakeups, lists,
+    AccessKeeper, ActivityAgenda, AuditLog, BacklogKeeper, ContactTwins, Databases, DealBoards, ErasureJournal, Limits,
+    Listener, Maintenance, Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth,
+    PostgresSubscriptions, PostgresTail, Projections, PurgeKeeper, RecordTimeline, Sequencer, Wakeups, lists,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -229,7 +229,8 @@ fn worker(
 /// Everything that acts by itself.
 fn policies(config: &Config) -> Vec<Arc<dyn AnyPolicy>> {
     let tag = TagNewContacts::new(config.new_contact_tag.clone());
-    vec![Arc::new(tag), Arc::new(ForgetContacts::new()), Arc::new(ForgetActivities::new())]
+    let forget = (ForgetContacts::new(), ForgetActivities::new());
+    vec![Arc::new(tag), Arc::new(forget.0), Arc::new(forget.1), Arc::new(WinCustomers::new())]
 }
 
 fn api(
@@ -261,6 +262,7 @@ fn api(
         timelines,
         duplicates: Duplicates::new(Arc::new(ContactTwins::new(databases.clone()))),
         agendas: Agendas::new(Arc::new(ActivityAgenda::new(databases.clone())), Arc::new(System)),
+        boards: Boards::new(Arc::new(DealBoards::new(databases.clone()))),
         exports,
         identity: people.identity,
         providers: people.providers,

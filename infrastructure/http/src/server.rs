@@ -13,7 +13,7 @@ use actix_web::{
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::{Agendas, Comments, Duplicates, Timelines},
+    crm::{Agendas, Boards, Comments, Duplicates, Timelines},
     export::Exports,
     health::HealthCheck,
     history::History,
@@ -82,6 +82,8 @@ pub struct Parts {
     pub duplicates: Duplicates,
     /// What people have to do.
     pub agendas: Agendas,
+    /// How deals stand.
+    pub boards: Boards,
     /// Takes data out.
     pub exports: Exports,
     /// Organizations, people and sessions.
@@ -153,6 +155,7 @@ struct Shared {
     duplicates: Data<Duplicates>,
     agendas: Data<Agendas>,
     comments: Data<Comments>,
+    boards: Data<Boards>,
     exports: Data<Exports>,
     identity: Data<Identity>,
     providers: Data<ProviderSignIn>,
@@ -183,6 +186,7 @@ impl Shared {
             timelines: Data::new(parts.timelines),
             duplicates: Data::new(parts.duplicates),
             agendas: Data::new(parts.agendas),
+            boards: Data::new(parts.boards),
             exports: Data::new(parts.exports),
             identity: Data::new(parts.identity),
             providers: Data::new(parts.providers),
@@ -210,6 +214,7 @@ impl Shared {
             .app_data(self.duplicates.clone())
             .app_data(self.agendas.clone())
             .app_data(self.comments.clone())
+            .app_data(self.boards.clone())
             .app_data(self.exports.clone())
             .app_data(self.identity.clone())
             .app_data(self.providers.clone())

@@ -41,7 +41,7 @@ mod work;
 pub use administration::PostgresAdministration;
 pub use backlog::BacklogKeeper;
 pub use connect::{ConnectError, Databases, app_databases, engine_databases};
-pub use crm::{AGENDA, AGENDA_OF_ALL, ActivityAgenda, ContactTwins, RecordTimeline};
+pub use crm::{AGENDA, AGENDA_OF_ALL, ActivityAgenda, ContactTwins, DealBoards, RecordTimeline};
 pub use erasure_journal::{Erasure, ErasureJournal, read_erasures};
 pub use event_log::PostgresLog;
 pub use event_store::PostgresStore;

@@ -22,7 +22,7 @@ async fn every_operation_refuses_strangers() {
     installation.ready().await;
     let http = &installation.http;
     let owner = installation.token("*:*");
-    let wrong_scope = installation.token("deals:* contacts:nothing");
+    let wrong_scope = installation.token("parcels:* contacts:nothing");
     let stranger = ["token", "--organization", &Uuid::from_u128(7).to_string(), "--subject", "stranger"];
     let stranger = installation.stdout(&stranger).trim().to_owned();
     let create = http.post(installation.url("/v1/contacts")).bearer_auth(&owner).json(&json!({ "name": "Ana" }));
@@ -77,6 +77,10 @@ async fn every_operation_refuses_strangers() {
                 assert_eq!((status, code), (403, "access.no_session"), "{name}: nobody who signed in");
             } else if path.contains("{id}") {
                 assert!(status == 404 && code.ends_with(".not_found"), "{name}: another organization: {answer}");
+            } else if method == "post" && path == "/v1/deals" {
+                assert_eq!((status, code), (422, "deal.unknown_pipeline"), "{name}: none of its own: {answer}");
+            } else if path.ends_with("/board") {
+                assert_eq!((status, code), (422, "request.invalid"), "{name}: of no pipeline: {answer}");
             } else if method == "get" || path.ends_with("/search") {
                 assert!(status == 200 && !answer.to_string().contains(id), "{name}: another organization: {answer}");
             } else {

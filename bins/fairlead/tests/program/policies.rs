@@ -32,3 +32,55 @@ async fn a_new_contact_is_tagged_when_that_is_wanted() {
     assert_eq!(installation.stdout(&["subscriptions", "refused"]).lines().count(), 1, "the heading alone");
     drop((worker, api));
 }
+
+#[tokio::test]
+async fn who_buys_is_a_customer() {
+    let installation = Installation::new().await;
+    let (worker, api) = (installation.start("worker"), installation.start("api"));
+    installation.ready().await;
+    let list = || installation.stdout(&["subscriptions", "list"]);
+    let held = |line: &&str| line.starts_with("crm.win_customers\t") && line.split('\t').nth(5) == Some("yes");
+    eventually("the policy is at work", async || list().lines().filter(held).count() == 4).await;
+    let token = installation.token("*:*");
+    let get = async |path: &str| -> Value {
+        answered(installation.http.get(installation.url(path)).bearer_auth(&token)).await.1
+    };
+    let post = async |path: &str, body: Value| -> Value {
+        let request = installation.http.post(installation.url(path)).bearer_auth(&token);
+        let (status, answer) = answered(request.json(&body)).await;
+        assert!(status == 200 || status == 201, "{path}: {answer}");
+        answer["id"].clone()
+    };
+    let pipeline = json!({ "name": "New", "stages": [{ "name": "Only", "probability": 50 }] });
+    let pipeline = post("/v1/pipelines", pipeline).await;
+    let (mut contacts, mut companies) = (Vec::new(), Vec::new());
+    for name in ["Ana", "Bo", "Cy", "Di"] {
+        contacts.push(post("/v1/contacts", json!({ "name": name })).await);
+        companies.push(post("/v1/companies", json!({ "name": name, "lifecycle_stage": "lead" })).await);
+    }
+    // Of each kind one that stays, one that is merged into another one beyond the deal, and one that is deleted.
+    let deal = json!({
+        "name": "40 forklifts", "pipeline_id": pipeline, "contact_ids": contacts[..3], "company_ids": companies[..3],
+    });
+    let deal = post("/v1/deals", deal).await;
+    for (plural, ids) in [("contacts", &contacts), ("companies", &companies)] {
+        let path = |n: usize| format!("/v1/{plural}/{}", ids[n].as_str().unwrap());
+        post(&format!("{}/merge", path(3)), json!({ "loser_id": ids[1] })).await;
+        let deleted = installation.http.delete(installation.url(&path(2))).bearer_auth(&token);
+        assert_eq!(answered(deleted).await.0, 200);
+    }
+    post(&format!("/v1/deals/{}/win", deal.as_str().unwrap()), json!({})).await;
+    for (plural, ids) in [("contacts", &contacts), ("companies", &companies)] {
+        for n in [0, 3] {
+            let path = format!("/v1/{plural}/{}", ids[n].as_str().unwrap());
+            eventually("it is a customer", async || get(&path).await["lifecycle_stage"] == "customer").await;
+            let events = get(&format!("{path}/events")).await;
+            let last = events["data"].as_array().unwrap().last().unwrap();
+            assert_eq!(last["actor"], "policy:crm.win_customers", "{events}");
+        }
+        let deleted = get(&format!("/v1/{plural}/{}?deleted=true", ids[2].as_str().unwrap())).await;
+        assert_ne!(deleted["lifecycle_stage"], "customer", "{deleted}");
+    }
+    assert_eq!(installation.stdout(&["subscriptions", "refused"]).lines().count(), 1, "the heading alone");
+    drop((worker, api));
+}

@@ -74,8 +74,8 @@ async fn change(
 }
 
 /// Make one company of two. This one takes over what it lacks: domains, labels, custom attributes, and every other field
-/// that is empty. The other one counts as deleted from then on, for good: who asks for it is sent here, its history stays,
-/// and what pointed at it, deals and companies that belong to it, follows within moments.
+/// that is empty. The other one counts as deleted from then on, for good: who asks for it is sent here, and its history stays.
+/// Deals, contacts and companies that name it still do so, and are led here by asking for it.
 #[utoipa::path(
     tag = "companies",
     security(("bearer" = [Auth::<CompaniesWrite>::SCOPE])),

@@ -4,6 +4,7 @@ mod activities;
 mod activities_dto;
 mod agenda;
 mod attachments_dto;
+mod board;
 mod comments;
 mod companies;
 mod companies_dto;
@@ -11,6 +12,10 @@ mod contacts;
 mod contacts_batch;
 mod contacts_dto;
 mod contacts_shown;
+mod deals;
+mod deals_dto;
+mod pipelines;
+mod pipelines_dto;
 mod values;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -19,4 +24,5 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(contacts::routes).configure(companies::routes);
     config.configure(activities::routes).configure(comments::routes);
+    config.configure(pipelines::routes).configure(deals::routes);
 }

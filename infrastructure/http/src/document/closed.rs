@@ -35,6 +35,8 @@ closed! {
     ActorKind = fairlead_application::identity::ActorKind;
     /// What a person said to being reached by a channel.
     ConsentStatus = fairlead_domain::crm::ConsentStatus;
+    /// How a deal stands.
+    DealStatus = fairlead_domain::crm::DealStatus;
     /// How far somebody has come on the way to being a customer.
     LifecycleStage = fairlead_domain::values::LifecycleStage;
     /// Whether an organization can be used; the weightiest reason against it.

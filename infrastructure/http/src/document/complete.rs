@@ -127,7 +127,7 @@ impl Completion<'_> {
     /// Whether it reads what follows the log at a distance.
     fn reads_behind(&self) -> bool {
         let is_log = self.path.ends_with("/events") && !self.has_id();
-        let ends = ["/timeline", "/search", "/agenda", "/comments", "/duplicates"];
+        let ends = ["/timeline", "/search", "/agenda", "/comments", "/duplicates", "/board"];
         let is_read_model = !self.is_command && ends.iter().any(|end| self.path.ends_with(end));
         is_log || is_read_model || self.path.starts_with(AUDIT) || takes(self.operation, "sort")
     }

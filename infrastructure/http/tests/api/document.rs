@@ -76,7 +76,10 @@ fn every_operation_is_described() {
         let stream = operation["responses"]["200"]["content"]["text/event-stream"].is_object();
         let shown = read && (own || path.ends_with("{id}"));
         // Of some records there are so few that all are listed, or that they are never behind.
-        let whole = path == "/v1/roles/built_in" || path == "/v1/me/organizations" || path.ends_with("/export");
+        let whole = path == "/v1/roles/built_in"
+            || path == "/v1/me/organizations"
+            || path.ends_with("/export")
+            || path.ends_with("/board");
         let register = read
             && ["projects", "memberships", "roles", "api_keys", "sessions"]
                 .iter()
@@ -104,7 +107,9 @@ fn every_operation_is_described() {
         assert_eq!(has("limit"), pages || log || agenda, "{place}");
         assert_eq!(has("after"), log, "{place}");
         assert_eq!(has("Last-Event-ID"), stream, "{place}");
+        let board = path.ends_with("/board");
         let follows = path.ends_with("/duplicates")
+            || board
             || timeline
             || agenda
             || comments

@@ -22,7 +22,12 @@ pub(crate) struct Due {
 
 impl Due {
     pub(crate) fn request(&self, service: &Service, operation: &Operation, path: &str) -> RequestBuilder {
-        let request = service.bare(&operation.method, path);
+        // A board is that of a pipeline.
+        let path = match path.trim_end_matches('?') {
+            bare if bare.ends_with("/board") => format!("{bare}?pipeline_id={}", self.id),
+            _ => path.to_owned(),
+        };
+        let request = service.bare(&operation.method, &path);
         self.body.iter().fold(request, |request, body| request.json(body))
     }
 }
@@ -51,6 +56,7 @@ pub(crate) async fn due(service: &Service, operation: &Operation) -> Due {
     }
     let collection = match operation.collection() {
         "events" | "audit" => "contacts",
+        "deals" if operation.template.ends_with("/board") => "pipelines",
         collection => collection,
     };
     let id = record(service, collection).await;
@@ -70,12 +76,47 @@ pub(crate) async fn due(service: &Service, operation: &Operation) -> Due {
         }
         // Names may have to be unique.
         _ => {
+            of_business(service, operation, &mut due).await;
             if let Some(body) = due.body.as_mut().filter(|body| body["name"].is_string()) {
                 body["name"] = json!(format!("Another than {}", due.id));
             }
         }
     }
     due
+}
+
+/// What operations on pipelines and deals name has to be there.
+async fn of_business(service: &Service, operation: &Operation, due: &mut Due) {
+    let Some(body) = due.body.as_mut() else { return };
+    let (id, template) = (&due.id, &*operation.template);
+    let stages = async |pipeline: &Value| {
+        let shown = service.get(&format!("/v1/pipelines/{}", pipeline.as_str().unwrap())).await.body;
+        ["0", "1"].map(|n| shown.pointer(&format!("/stages/{n}/id")).unwrap().clone())
+    };
+    match template {
+        "/v1/deals" => body["pipeline_id"] = json!(record(service, "pipelines").await),
+        "/v1/deals/{id}/move" => {
+            let deal = service.get(&format!("/v1/deals/{id}")).await.body;
+            body["stage_id"] = stages(&deal["pipeline_id"]).await[1].clone();
+        }
+        "/v1/deals/{id}/lose" => body["reason"] = json!("no budget"),
+        "/v1/deals/{id}/link" => {
+            body["contact_ids"] = json!([record(service, "contacts").await]);
+            body["company_ids"] = json!([record(service, "companies").await]);
+        }
+        "/v1/pipelines/{id}/stages/reorder" => {
+            let [first, second] = stages(&json!(id)).await;
+            body["stage_ids"] = json!([second, first]);
+        }
+        "/v1/pipelines/{id}/stages/retire" => {
+            let [first, second] = stages(&json!(id)).await;
+            (body["stage_id"], body["move_deals_to"]) = (first, second);
+        }
+        "/v1/pipelines/{id}/stages" if operation.method == "PATCH" => {
+            body["stage_id"] = stages(&json!(id)).await[0].clone();
+        }
+        _ => {}
+    }
 }
 
 /// Somebody who signed in, and what they send.

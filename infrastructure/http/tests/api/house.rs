@@ -108,6 +108,11 @@ pub(crate) async fn record(service: &Service, collection: &str) -> Option<String
         "memberships" => json!({ "email": format!("bo{n}@example.com"), "roles": ["editor"] }),
         "api_keys" => json!({ "name": "Shop", "permissions": ["contacts:read"] }),
         "comments" => return Some(comment(service).await),
+        "deals" => {
+            let mut example = crate::everything::example("POST /v1/deals")?;
+            example["pipeline_id"] = json!(Box::pin(record(service, "pipelines")).await);
+            example
+        }
         "organizations" => return Some(registered(service, 1).await),
         // As the document's example says, under a name that no other record has.
         _ => {

@@ -24,9 +24,9 @@ use fairlead_application::{
     recorded::decode_state,
 };
 use fairlead_domain::{
-    crm::{Activity, Comment, Company, Contact},
+    crm::{Activity, Comment, Company, Contact, Deal, Pipeline},
     ids::OrganizationId,
-    kernel::UniqueKey,
+    kernel::{Aggregate, UniqueKey},
 };
 use uuid::Uuid;
 
@@ -59,6 +59,17 @@ impl Store {
     /// How many times something was stored.
     pub(crate) fn appends(&self) -> usize {
         self.events.lock().unwrap().len()
+    }
+
+    /// The records of a kind that are not deleted.
+    pub(crate) async fn living<A: Aggregate>(&self, cx: &Context) -> Result<Vec<Recorded<A>>, StoreError> {
+        let streams = self.streams.lock().unwrap().clone();
+        let ids: Vec<_> = streams.into_iter().filter(|(tenant, _)| *tenant == cx.tenant()).map(|(_, id)| id).collect();
+        let present = self.load(cx, &ids).await?.streams;
+        let present = present.iter().filter(|stream| stream.aggregate == A::TYPE);
+        let states = present
+            .map(|stream| Recorded::new(cx.tenant(), stream, decode_state::<A>(&stream.state).expect("a state")));
+        Ok(states.filter(|row| !row.state.is_deleted()).collect())
     }
 
     async fn feel(&self) -> Result<(), StoreError> {
@@ -125,11 +136,10 @@ impl EventStore for Store {
 
 /// Lists of every aggregate that has them.
 pub(crate) fn lists(store: &Arc<Store>) -> AllLists {
-    AllLists::default()
-        .with::<Company>(Listing(store.clone()))
-        .with::<Contact>(Listing(store.clone()))
-        .with::<Activity>(Listing(store.clone()))
-        .with::<Comment>(Listing(store.clone()))
+    let listing = || Listing(store.clone());
+    let lists = AllLists::default().with::<Company>(listing()).with::<Contact>(listing());
+    let lists = lists.with::<Activity>(listing()).with::<Comment>(listing());
+    lists.with::<Deal>(listing()).with::<Pipeline>(listing())
 }
 
 /// A list that is computed anew each time.
@@ -141,15 +151,12 @@ impl<A: Listed> ListPort<A> for Listing {
         if cx.read_after.is_some_and(|token| token.xid > self.0.written.load(Ordering::SeqCst)) {
             return Err(AppError::NotYetVisible);
         }
-        let streams = self.0.streams.lock().unwrap().clone();
-        let ids: Vec<_> = streams.into_iter().filter(|(tenant, _)| *tenant == cx.tenant()).map(|(_, id)| id).collect();
-        let mut present = self.0.load(cx, &ids).await?.streams;
-        present.retain(|stream| stream.aggregate == A::TYPE);
-        let states = present
-            .iter()
-            .map(|stream| Recorded::new(cx.tenant(), stream, decode_state::<A>(&stream.state).expect("a state")));
-        let mut rows: Vec<_> = states
-            .filter(|row| !row.state.is_deleted() && lets_through(&query.filter, row))
+        let mut rows: Vec<_> = self
+            .0
+            .living::<A>(cx)
+            .await?
+            .into_iter()
+            .filter(|row| lets_through(&query.filter, row))
             .filter(|row| within.covers(row.state.belongs()))
             .filter(|row| query.search.as_ref().is_none_or(|search| meets(search, row)))
             .map(|row| (place(query, &row), row))

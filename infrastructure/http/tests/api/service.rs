@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::{Agendas, Duplicates, Timelines},
+    crm::{Agendas, Boards, Duplicates, Timelines},
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
@@ -37,6 +37,7 @@ use crate::logs::{hide, log, nothing_was_told};
 use crate::reach::Holders;
 use crate::{
     memory::{Counting, Part, Store, Ticking, lists},
+    open_deals::OpenDeals,
     plans::{Contacts, Plans, Twins},
 };
 
@@ -205,6 +206,7 @@ impl Service {
             timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
             duplicates: Duplicates::new(Arc::new(Twins(store.clone()))),
             agendas: Agendas::new(Arc::new(Plans(store.clone())), clock.clone()),
+            boards: Boards::new(Arc::new(OpenDeals(store.clone()))),
             providers: abroad(&identity, &clock),
             exports: exports(&app, &store),
             identity,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fairlead_application::{
     App,
     administration::Operators,
-    crm::{Agendas, Duplicates, Timelines},
+    crm::{Agendas, Boards, Duplicates, Timelines},
     history::History,
     identity::{AccessLog, Audit, IdentitySettings},
 };
@@ -16,6 +16,7 @@ use crate::{
     audit::Entries,
     desk::Desk,
     memory::{Counting, Store, Ticking, lists},
+    open_deals::OpenDeals,
     plans::{Contacts, Plans, Twins},
     service::{exports, live, people, settings, verifier},
 };
@@ -38,7 +39,8 @@ fn refusal(settings: Settings) -> ServerError {
         lists: lists(&store),
         timelines: Timelines::new(Arc::new(Contacts(store.clone()))),
         duplicates: Duplicates::new(Arc::new(Twins(store.clone()))),
-        agendas: Agendas::new(Arc::new(Plans(store)), clock.clone()),
+        agendas: Agendas::new(Arc::new(Plans(store.clone())), clock.clone()),
+        boards: Boards::new(Arc::new(OpenDeals(store))),
         operators: Operators::new(Arc::new(Desk::default()), Arc::new(Desk::default())),
         credentials,
         keys,

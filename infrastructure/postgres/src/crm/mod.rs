@@ -2,21 +2,27 @@
 
 mod activities;
 mod agenda;
+mod board;
 mod comments;
 mod companies;
 mod contacts;
+mod deals;
+mod pipelines;
 mod timeline;
 mod twins;
 
 use activities::ActivityList;
 pub use agenda::{AGENDA, AGENDA_OF_ALL, ActivityAgenda};
+pub use board::DealBoards;
 use comments::CommentList;
 use companies::CompanyList;
 use contacts::ContactList;
+use deals::DealList;
+use pipelines::PipelineList;
 pub use timeline::RecordTimeline;
 pub use twins::ContactTwins;
 
 crate::projection::declare_read_models! {
-    states: [ActivityList, CommentList, CompanyList, ContactList],
+    states: [ActivityList, CommentList, CompanyList, ContactList, DealList, PipelineList],
     events: [RecordTimeline],
 }

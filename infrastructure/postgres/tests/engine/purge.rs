@@ -10,7 +10,7 @@ use fairlead_application::{
     verify::{Difference, Report, Verifier},
 };
 use fairlead_domain::{
-    crm::{Activity, Comment, Company, Contact},
+    crm::{Activity, Comment, Company, Contact, Deal, Pipeline},
     identity::{
         Membership, MembershipCommand, MembershipProfile, Organization, OrganizationCommand, OrganizationStatus,
     },
@@ -94,6 +94,8 @@ impl Stage {
             begin::<Company>(&engine, cx).await;
             begin::<Activity>(&engine, cx).await;
             begin::<Comment>(&engine, cx).await;
+            begin::<Pipeline>(&engine, cx).await;
+            begin::<Deal>(&engine, cx).await;
             execute(OrganizationCommand::Close { at: chrono::DateTime::UNIX_EPOCH }).await;
             for sql in BESIDE {
                 admin.execute(sql, &[&Uuid::from(organization)]).await.unwrap();

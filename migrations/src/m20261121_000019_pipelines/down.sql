@@ -1,0 +1,2 @@
+drop function crm.pipeline_ids;
+drop table crm.pipelines;

@@ -1,0 +1,2 @@
+drop function crm.deal_ids;
+drop table crm.deals;
