@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use fairlead_domain::{
-    crm::{Activity, Contact},
-    kernel::Aggregate,
-};
+use fairlead_domain::{crm::Activity, kernel::Aggregate};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -74,22 +71,22 @@ impl Timelines {
         Self(port)
     }
 
-    /// A contact's, which the caller has read, see [`TimelinePort::page`]. Empty when it is beyond the caller's reach; events
+    /// That of a record which the caller has read, see [`TimelinePort::page`]. Empty when it is beyond the caller's reach; events
     /// of other records stand there as far as the caller may read those.
     ///
     /// # Errors
     /// As there.
-    pub async fn contact(
+    pub async fn record<A: Aggregate>(
         &self,
-        cx: &Authorized<impl Reveals<Contact>>,
-        contact: &Recorded<Contact>,
+        cx: &Authorized<impl Reveals<A>>,
+        record: &Recorded<A>,
         before: Option<i64>,
         limit: u16,
     ) -> Result<Vec<TimelineEntry>, AppError> {
-        if !cx.reach().covers(contact.state.belongs()) {
+        if !cx.reach().covers(record.state.belongs()) {
             return Ok(Vec::new());
         }
-        self.of(cx, contact.id, before, limit).await
+        self.of(cx, record.id, before, limit).await
     }
 
     async fn of(

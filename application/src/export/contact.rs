@@ -40,7 +40,7 @@ impl Exports {
         }
         let (mut timeline, mut before) = (Vec::new(), None);
         loop {
-            let page = self.0.timelines.contact(cx, &contact, before, PAGE).await?;
+            let page = self.0.timelines.record(cx, &contact, before, PAGE).await?;
             timeline.extend(page.iter().map(entry));
             match page.last() {
                 Some(last) if page.len() == usize::from(PAGE) => before = Some(last.position),

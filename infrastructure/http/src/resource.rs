@@ -1,5 +1,5 @@
-//! The routes that every listed resource has: list, search, show, delete, restore, events. What a resource has besides stands
-//! in its own file.
+//! Routes that several resources have: of every listed one list, search, show, delete, restore and events; of those to which other
+//! records are about, a timeline. What a resource has besides stands in its own file.
 
 /// Writes a module `resource` with the routes of an aggregate, which its `routes` configures.
 /// The command has the variants `Delete` and `Restore`; paths are written out, so that they are found by who looks for them.
@@ -150,3 +150,45 @@ macro_rules! resource {
     };
 }
 pub(crate) use resource;
+
+/// Writes a module `timeline` with the route of an aggregate's timelines.
+macro_rules! timeline {
+    (aggregate: $Aggregate:ident, id: $Id:ident, reads: $Read:ident, tag: $tag:tt, one: $one:literal, path: $path:tt) => {
+        /// What happened to a record, and to others that are about it.
+        mod timeline {
+            use ::actix_web::{HttpRequest, get, web::Data};
+            use ::fairlead_application::{App, crm::Timelines, list::Cursors};
+
+            use super::{$Aggregate, $Id, $Read};
+            use $crate::{
+                answer::{Page, TimelineItem, TimelineParams, shown, timeline_page},
+                problem::Problem,
+                request::{Auth, Id, Query},
+            };
+
+            #[utoipa::path(
+                        tag = $tag,
+                        summary = concat!("What happened to ", $one, ", and to what is about it, the newest first."),
+                        security(("bearer" = [Auth::<$Read>::SCOPE])),
+                        params(TimelineParams),
+                        responses((status = 200, description = "A page.", body = Page<TimelineItem>))
+                    )]
+            #[get($path)]
+            pub(super) async fn timeline(
+                app: Data<App>,
+                timelines: Data<Timelines>,
+                cursors: Data<Cursors>,
+                cx: Auth<$Read>,
+                id: Id<$Id>,
+                request: HttpRequest,
+                params: Query<TimelineParams>,
+            ) -> Result<Page<TimelineItem>, Problem> {
+                let (params, showing) = params.into_inner().split();
+                let record = shown(app.read::<$Aggregate>(&cx, *id).await?, &showing)?;
+                let read = async |before, limit| timelines.record(&cx, &record, before, limit).await;
+                timeline_page(&cursors, &cx, request.path(), params, read).await
+            }
+        }
+    };
+}
+pub(crate) use timeline;

@@ -19,12 +19,19 @@ use crate::{
     answer::{Created, Receipt},
     problem::Problem,
     request::{Auth, Id, IfMatch, Valid},
-    resource::resource,
+    resource::{resource, timeline},
 };
 
 /// The routes of companies.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
-    config.configure(resource::routes).service(create).service(change).service(merge).service(tag).service(untag);
+    config
+        .configure(resource::routes)
+        .service(timeline::timeline)
+        .service(create)
+        .service(change)
+        .service(merge)
+        .service(tag)
+        .service(untag);
 }
 
 resource! {
@@ -37,6 +44,11 @@ resource! {
         description = "It was merged into another company, which is to be found there.",
         headers(("Location" = String, description = "The path of the company that took it in."))
     ),
+}
+
+timeline! {
+    aggregate: Company, id: CompanyId, reads: CompaniesRead,
+    tag: "companies", one: "a company", path: "/companies/{id}/timeline"
 }
 
 /// Make a company known.

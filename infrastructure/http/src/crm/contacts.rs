@@ -6,7 +6,7 @@ use actix_web::{
 };
 use fairlead_application::{
     App, AppError, Expected,
-    crm::{ContactsErase, ContactsRead, ContactsWrite, Duplicates, Timelines, erase_contact, merge_contacts},
+    crm::{ContactsErase, ContactsRead, ContactsWrite, Duplicates, erase_contact, merge_contacts},
     export::Exports,
     list::Cursors,
 };
@@ -29,14 +29,21 @@ use crate::{
     },
     problem::Problem,
     request::{Auth, Id, IfMatch, Query, Valid},
-    resource::resource,
+    resource::{resource, timeline},
 };
 
 /// The routes of contacts.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(resource::routes).service(create).service(batch).service(change).service(erase);
     config.service(duplicates);
-    config.service(tag).service(untag).service(link).service(unlink).service(merge).service(timeline).service(export);
+    config
+        .service(tag)
+        .service(untag)
+        .service(link)
+        .service(unlink)
+        .service(merge)
+        .service(timeline::timeline)
+        .service(export);
 }
 
 resource! {
@@ -49,6 +56,11 @@ resource! {
         description = "It is part of another contact, which is to be found there.",
         headers(("Location" = String, description = "The path of the contact that took it in."))
     ),
+}
+
+timeline! {
+    aggregate: Contact, id: ContactId, reads: ContactsRead,
+    tag: "contacts", one: "a contact", path: "/contacts/{id}/timeline"
 }
 
 /// Make a contact known.
@@ -226,29 +238,6 @@ async fn merge(
     body: Valid<ContactMerge>,
 ) -> Result<Receipt, Problem> {
     merge_contacts(&app, &cx, *id, expected.into(), body.into_inner().loser_id.into()).await?.try_into()
-}
-
-/// What happened to a contact, the newest first.
-#[utoipa::path(
-    tag = "contacts",
-    security(("bearer" = [Auth::<ContactsRead>::SCOPE])),
-    params(TimelineParams),
-    responses((status = 200, description = "A page.", body = Page<TimelineItem>))
-)]
-#[get("/contacts/{id}/timeline")]
-async fn timeline(
-    app: Data<App>,
-    timelines: Data<Timelines>,
-    cursors: Data<Cursors>,
-    cx: Auth<ContactsRead>,
-    id: Id<ContactId>,
-    request: HttpRequest,
-    params: Query<TimelineParams>,
-) -> Result<Page<TimelineItem>, Problem> {
-    let (params, showing) = params.into_inner().split();
-    let contact = shown(app.read::<Contact>(&cx, *id).await?, &showing)?;
-    let read = async |before, limit| timelines.contact(&cx, &contact, before, limit).await;
-    timeline_page(&cursors, &cx, request.path(), params, read).await
 }
 
 /// List contacts that may be the same person, the likeliest first, with the reasons; 200 at most are looked at.

@@ -20,7 +20,7 @@ use crate::{
     answer::{Created, Receipt},
     problem::Problem,
     request::{Auth, Id, IfMatch, Valid},
-    resource::resource,
+    resource::{resource, timeline},
 };
 
 /// The routes of deals. That of the board comes before that of a record, which would take its name for an id.
@@ -28,6 +28,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(board::show_board)
         .configure(resource::routes)
+        .service(timeline::timeline)
         .service(board::show_stages)
         .service(open)
         .service(change);
@@ -40,6 +41,11 @@ resource! {
     reads: DealsRead, writes: DealsWrite,
     tag: "deals", one: "a deal", many: "deals",
     paths: "/deals", "/deals/search", "/deals/{id}", "/deals/{id}/restore", "/deals/{id}/events",
+}
+
+timeline! {
+    aggregate: Deal, id: DealId, reads: DealsRead,
+    tag: "deals", one: "a deal", path: "/deals/{id}/timeline"
 }
 
 /// Open a deal.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    house::somebody,
+    house::{record, somebody},
     service::{Answer, Ask, Service, token},
 };
 
@@ -251,4 +251,24 @@ async fn an_agenda_is_that_of_whom_one_names() {
     assert_eq!(wrong.is_problem(422, "request.invalid").faults(), faults);
     let wrong = service.get("/v1/activities/agenda?assignee=ana").await;
     assert_eq!(wrong.is_problem(422, "request.invalid").faults(), [("assignee", "assignee.invalid")]);
+}
+
+#[tokio::test]
+async fn companies_and_deals_have_timelines_of_what_is_about_them() {
+    let service = Service::start().await;
+    for (kind, collection) in [("company", "companies"), ("deal", "deals")] {
+        let record = record(&service, collection).await.unwrap();
+        let task = json!({ "kind": "note", "subject": "Seen", "about": [about(kind, &record)] });
+        let path = made(&service, task).await;
+        let timeline = service.get(&format!("/v1/{collection}/{record}/timeline")).await;
+        let entries = timeline.body["data"].as_array().unwrap();
+        let told: Vec<_> = entries.iter().map(|entry| (&entry["type"], &entry["record_id"])).collect();
+        assert_eq!(told[0], (&json!("activity.created"), &json!(id(&path))), "{}", timeline.body);
+        assert_eq!(told.last().unwrap().1, &json!(record));
+        service.request("DELETE", &format!("/v1/{collection}/{record}")).answer().await;
+        let gone = service.get(&format!("/v1/{collection}/{record}/timeline")).await;
+        gone.is_problem(404, &format!("{kind}.not_found"));
+        let shown = service.get(&format!("/v1/{collection}/{record}/timeline?deleted=true")).await;
+        assert_eq!(shown.body["data"].as_array().unwrap().len(), entries.len() + 1);
+    }
 }

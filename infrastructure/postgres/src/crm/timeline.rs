@@ -11,7 +11,7 @@ use fairlead_application::{
     recorded::{DecodeError, decode_event},
 };
 use fairlead_domain::{
-    crm::{Activity, Contact},
+    crm::{Activity, Company, Contact, Deal},
     kernel::Aggregate,
 };
 use sea_orm::{Condition, QueryOrder, QuerySelect, Value, entity::prelude::*, sea_query::Expr};
@@ -68,7 +68,7 @@ impl EventProjection for RecordTimeline {
     const TELLS_OF_OTHERS: bool = true;
 
     fn concerns(event_type: &str) -> bool {
-        matches!(event_type.split_once('.'), Some((Contact::TYPE | Activity::TYPE, _)))
+        matches!(event_type.split_once('.'), Some((Contact::TYPE | Company::TYPE | Deal::TYPE | Activity::TYPE, _)))
     }
 
     fn rows(sequenced: &SequencedEvent) -> Result<Vec<Model>, DecodeError> {

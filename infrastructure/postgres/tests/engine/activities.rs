@@ -338,7 +338,7 @@ async fn a_timeline_shows_what_is_about_the_record_as_far_as_one_may_read_that()
     let shown = async |cx: Context| {
         let cx: Authorized<ContactsRead> = cx.authorize().unwrap();
         let contact = stage.engine.app.read::<Contact>(&stage.cx, ana.into()).await.unwrap().unwrap();
-        let entries = timelines.contact(&cx, &contact, None, 10).await.unwrap();
+        let entries = timelines.record(&cx, &contact, None, 10).await.unwrap();
         entries.into_iter().map(|entry| (entry.event_type, entry.record_id)).collect::<Vec<_>>()
     };
     let named = |names: &[(&str, Uuid)]| names.iter().map(|(name, id)| ((*name).to_owned(), *id)).collect::<Vec<_>>();

@@ -113,7 +113,8 @@ impl Stage {
                 }
             }
             let sql = "select (select count(distinct event_id) from crm.timeline)
-                              = (select count(*) from engine.events where type like 'contact.%' or type like 'activity.%')
+                              = (select count(*) from engine.events
+                                  where split_part(type, '.', 1) in ('contact', 'company', 'deal', 'activity'))
                           and (select count(*) from identity.audit) = (select count(*) from engine.events)";
             self.admin.query_one(sql, &[]).await.unwrap().get::<_, bool>(0)
         })

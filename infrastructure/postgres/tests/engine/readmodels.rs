@@ -73,14 +73,14 @@ async fn a_timeline_tells_what_happened_to_the_record_alone() {
     after(&engine, &cx, id, create("Ana")).await;
     let reader = after(&engine, &cx, id, rename("Ann")).await;
     let contact = engine.app.read::<Contact>(&reader, id.into()).await.unwrap().unwrap();
-    let entries = timelines.contact(&reader, &contact, None, 10).await.unwrap();
+    let entries = timelines.record(&reader, &contact, None, 10).await.unwrap();
     let told: Vec<_> = entries.iter().map(|entry| (&*entry.event_type, entry.version)).collect();
     assert_eq!(told, [("contact.renamed", 2), ("contact.created", 1)]);
     assert_eq!(entries[0].data["name"], "Ann");
-    let before = timelines.contact(&reader, &contact, Some(entries[0].position), 10).await.unwrap();
+    let before = timelines.record(&reader, &contact, Some(entries[0].position), 10).await.unwrap();
     assert_eq!(before, entries[1..]);
     let stranger: Authorized<ContactsRead> = (*caller()).clone().authorize().unwrap();
-    assert_eq!(timelines.contact(&stranger, &contact, None, 10).await.unwrap(), []);
+    assert_eq!(timelines.record(&stranger, &contact, None, 10).await.unwrap(), []);
     engine.stop().await;
 }
 
