@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_can_t_be_read_is_told_apart() {
         let refused = |name, version, data| Contact::decode(name, version, data).unwrap_err();
-        assert!(matches!(refused("contact.merged", 1, json!({})), Undecodable::Unknown { .. }));
+        assert!(matches!(refused("contact.unheard", 1, json!({})), Undecodable::Unknown { .. }));
         assert!(matches!(refused("contact.deleted", 99, json!({})), Undecodable::Newer { published: 99, .. }));
         let secret = refused("contact.renamed", 1, json!({ "name": { "first": "Ana" } }));
         assert!(matches!(secret, Undecodable::Shape { .. }));

@@ -1,14 +1,13 @@
 //! `/v1/contacts`
 
 use actix_web::{
-    HttpRequest, get, patch, post,
+    get, patch, post,
     web::{Data, Json},
 };
 use fairlead_application::{
     App, AppError, Expected,
     crm::{ContactsErase, ContactsRead, ContactsWrite, Duplicates, erase_contact, merge_contacts},
     export::Exports,
-    list::Cursors,
 };
 use fairlead_domain::{
     crm::{Contact, ContactCommand, ContactProfile},
@@ -23,12 +22,9 @@ use super::{
     contacts_shown::{ContactBody, DuplicateBody},
 };
 use crate::{
-    answer::{
-        self, Batch, BatchAnswer, Created, Page, Receipt, ShowDeleted, TimelineItem, TimelineParams, missing, shown,
-        timeline_page,
-    },
+    answer::{self, Batch, BatchAnswer, Created, Page, Receipt, ShowDeleted, missing, shown},
     problem::Problem,
-    request::{Auth, Id, IfMatch, Query, Valid},
+    request::{Auth, Id, IfMatch, Valid},
     resource::{resource, timeline},
 };
 

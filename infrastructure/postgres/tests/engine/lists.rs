@@ -15,6 +15,7 @@ use fairlead_testing::{
     database::TestDatabase,
     engine::{Engine, caller},
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 struct People {
@@ -183,4 +184,56 @@ async fn no_order_needs_a_sort() {
         }
     }
     people.engine.stop().await;
+}
+
+/// Whatever is asked of whichever field, the database answers: no value is taken for SQL, and no operator meets a column of
+/// another type.
+#[tokio::test]
+async fn the_database_answers_every_filter_that_can_be_read() {
+    let people = people().await;
+    let texts = [
+        "ana",
+        "'; drop table crm.contacts; --",
+        "%_\\",
+        "$1",
+        "\"",
+        "a\u{301}",
+        "{}",
+        "00000000-0000-0000-0000-000000000001",
+    ];
+    let dates = ["2026-01-01", "9999-12-31T23:59:59Z", "customer"];
+    let scalars: Vec<_> = texts.into_iter().chain(dates).map(Value::from).chain([json!(true), json!(-5)]).collect();
+    let pairs = scalars.iter().map(|value| json!([value, value]));
+    let values: Vec<_> = scalars.iter().cloned().chain(pairs).collect();
+    let ops = ["=", "!=", "<", "<=", ">", ">=", "contains", "starts_with", "ends_with", "in", "between", "is_null"];
+    let mut asked = 0;
+    for field in Contact::FIELDS {
+        let conditions = ops
+            .iter()
+            .flat_map(|op| values.iter().map(move |value| json!({ "field": field.name, "op": op, "value": value })));
+        let readable: Vec<_> = conditions.filter(|json| Filter::from_json(json, Contact::FIELDS).is_ok()).collect();
+        assert!(!readable.is_empty(), "{}", field.name);
+        asked += readable.len();
+        for one in &readable {
+            people.answers(one).await;
+        }
+        // All at once, as far as they fit, and what they leave out.
+        for some in readable.chunks(24) {
+            people.answers(&json!({ "any": some })).await;
+            people.answers(&json!({ "not": { "all": some } })).await;
+        }
+    }
+    assert!(asked > 500, "{asked}");
+    assert_eq!(people.found("", "created", 200).await.len(), 5, "all are still there");
+    people.engine.stop().await;
+}
+
+impl People {
+    async fn answers(&self, json: &Value) {
+        let filter = Filter::from_json(json, Contact::FIELDS).unwrap();
+        let sort = Sort::parse("birthday", Contact::FIELDS).unwrap();
+        let query = ListQuery { filter, search: None, sort, limit: 5, after: None };
+        let page = self.engine.contacts.page(&self.cx, &query).await;
+        assert!(page.is_ok(), "{json}: {page:?}");
+    }
 }
