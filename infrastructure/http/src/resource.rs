@@ -14,72 +14,60 @@ macro_rules! resource {
     ) => {
         /// What every resource has.
         mod resource {
-            use ::actix_web::{HttpRequest, delete, get, post, web::Data};
-            use ::fairlead_application::{
-                App,
-                history::History,
-                list::{AllLists, Cursors},
-            };
-            use ::utoipa_actix_web::service_config::ServiceConfig;
+            // Modules alone, so that no aggregate can have a name that is taken here.
+            use ::actix_web::{self as actix, delete, get, post};
+            use ::fairlead_application::{self as application, list as lists};
 
             use super::{$Aggregate, $Body, $Command, $Id, $Read, $Write};
-            use $crate::{
-                answer::{
-                    self, EventPage, ListParams, Page, Receipt, Record, RecordEventParams, Search, ShowDeleted, fields,
-                    record, record_events,
-                },
-                document::parameters::Order,
-                problem::Problem,
-                request::{Auth, Id, IfMatch, Query, Valid},
-            };
+            use $crate::{answer, document::parameters, problem, request};
 
-            pub(super) fn routes(config: &mut ServiceConfig<'_>) {
+            pub(super) fn routes(config: &mut ::utoipa_actix_web::service_config::ServiceConfig<'_>) {
                 config.service(list).service(search).service(show).service(delete).service(restore).service(events);
             }
 
             #[utoipa::path(
                 tag = $tag,
                 summary = concat!("List ", $many, "."),
-                description = fields::<$Aggregate>(),
-                security(("bearer" = [Auth::<$Read>::SCOPE])),
-                params(ListParams, Order<$Aggregate>),
-                responses((status = 200, description = "A page.", body = Page<$Body>))
+                description = answer::fields::<$Aggregate>(),
+                security(("bearer" = [request::Auth::<$Read>::SCOPE])),
+                params(answer::ListParams, parameters::Order<$Aggregate>),
+                responses((status = 200, description = "A page.", body = answer::Page<$Body>))
             )]
             #[get($list)]
             async fn list(
-                lists: Data<AllLists>,
-                cursors: Data<Cursors>,
-                cx: Auth<$Read>,
-                request: HttpRequest,
-                params: Query<ListParams>,
-            ) -> Result<Page<$Body>, Problem> {
+                lists: actix::web::Data<lists::AllLists>,
+                cursors: actix::web::Data<lists::Cursors>,
+                cx: request::Auth<$Read>,
+                request: actix::HttpRequest,
+                params: request::Query<answer::ListParams>,
+            ) -> Result<answer::Page<$Body>, problem::Problem> {
                 answer::page(&lists, &cursors, &cx, request.path(), params.into_inner()).await
             }
 
             #[utoipa::path(
                 tag = $tag,
                 summary = concat!("Search ", $many, " by nested conditions."),
-                description = fields::<$Aggregate>(),
-                security(("bearer" = [Auth::<$Read>::SCOPE])),
-                request_body = Search,
-                responses((status = 200, description = "A page.", body = Page<$Body>))
+                description = answer::fields::<$Aggregate>(),
+                security(("bearer" = [request::Auth::<$Read>::SCOPE])),
+                request_body = answer::Search,
+                responses((status = 200, description = "A page.", body = answer::Page<$Body>))
             )]
             #[post($search)]
             async fn search(
-                lists: Data<AllLists>,
-                cursors: Data<Cursors>,
-                cx: Auth<$Read>,
-                request: HttpRequest,
-                body: Valid<Search>,
-            ) -> Result<Page<$Body>, Problem> {
+                lists: actix::web::Data<lists::AllLists>,
+                cursors: actix::web::Data<lists::Cursors>,
+                cx: request::Auth<$Read>,
+                request: actix::HttpRequest,
+                body: request::Valid<answer::Search>,
+            ) -> Result<answer::Page<$Body>, problem::Problem> {
                 answer::search(&lists, &cursors, &cx, request.path(), body.into_inner()).await
             }
 
             #[utoipa::path(
                 tag = $tag,
                 summary = concat!("Show ", $one, " as it is now."),
-                security(("bearer" = [Auth::<$Read>::SCOPE])),
-                params(ShowDeleted),
+                security(("bearer" = [request::Auth::<$Read>::SCOPE])),
+                params(answer::ShowDeleted),
                 responses(
                     (status = 200, description = "The record.", body = $Body, headers(("ETag" = String, description = "The version."))),
                     $($moved,)?
@@ -88,63 +76,63 @@ macro_rules! resource {
             )]
             #[get($show)]
             async fn show(
-                app: Data<App>,
-                cx: Auth<$Read>,
-                id: Id<$Id>,
-                params: Query<ShowDeleted>,
-            ) -> Result<Record<$Body>, Problem> {
-                record(app.read::<$Aggregate>(&cx, *id).await?, &params.into_inner())
+                app: actix::web::Data<application::App>,
+                cx: request::Auth<$Read>,
+                id: request::Id<$Id>,
+                params: request::Query<answer::ShowDeleted>,
+            ) -> Result<answer::Record<$Body>, problem::Problem> {
+                answer::record(app.read::<$Aggregate>(&cx, *id).await?, &params.into_inner())
             }
 
             #[utoipa::path(
                 tag = $tag,
                 summary = concat!("Delete ", $one, "; it can be restored."),
-                security(("bearer" = [Auth::<$Write>::SCOPE])),
-                params(IfMatch),
-                responses((status = 200, description = "The record is deleted.", body = Receipt))
+                security(("bearer" = [request::Auth::<$Write>::SCOPE])),
+                params(request::IfMatch),
+                responses((status = 200, description = "The record is deleted.", body = answer::Receipt))
             )]
             #[delete($show)]
             async fn delete(
-                app: Data<App>,
-                cx: Auth<$Write>,
-                id: Id<$Id>,
-                expected: IfMatch,
-            ) -> Result<Receipt, Problem> {
+                app: actix::web::Data<application::App>,
+                cx: request::Auth<$Write>,
+                id: request::Id<$Id>,
+                expected: request::IfMatch,
+            ) -> Result<answer::Receipt, problem::Problem> {
                 app.execute::<$Aggregate>(&cx, *id, expected.into(), $Command::Delete).await?.try_into()
             }
 
             #[utoipa::path(
                 tag = $tag,
                 summary = concat!("Bring back ", $one, " that was deleted."),
-                security(("bearer" = [Auth::<$Write>::SCOPE])),
-                params(IfMatch),
-                responses((status = 200, description = "The record is back.", body = Receipt))
+                security(("bearer" = [request::Auth::<$Write>::SCOPE])),
+                params(request::IfMatch),
+                responses((status = 200, description = "The record is back.", body = answer::Receipt))
             )]
             #[post($restore)]
             async fn restore(
-                app: Data<App>,
-                cx: Auth<$Write>,
-                id: Id<$Id>,
-                expected: IfMatch,
-            ) -> Result<Receipt, Problem> {
+                app: actix::web::Data<application::App>,
+                cx: request::Auth<$Write>,
+                id: request::Id<$Id>,
+                expected: request::IfMatch,
+            ) -> Result<answer::Receipt, problem::Problem> {
                 app.execute::<$Aggregate>(&cx, *id, expected.into(), $Command::Restore).await?.try_into()
             }
 
             #[utoipa::path(
                 tag = $tag,
                 summary = concat!("Read what happened to ", $one, ", oldest first, whether it is deleted or not."),
-                security(("bearer" = [Auth::<$Read>::SCOPE])),
-                params(RecordEventParams),
-                responses((status = 200, description = "A page; `next_after` is a version.", body = EventPage))
+                security(("bearer" = [request::Auth::<$Read>::SCOPE])),
+                params(answer::RecordEventParams),
+                responses((status = 200, description = "A page; `next_after` is a version.", body = answer::EventPage))
             )]
             #[get($events)]
             async fn events(
-                history: Data<History>,
-                cx: Auth<$Read>,
-                id: Id<$Id>,
-                params: Query<RecordEventParams>,
-            ) -> Result<EventPage, Problem> {
-                record_events::<$Aggregate>(&history, &cx, *id, params.into_inner()).await
+                history: actix::web::Data<application::history::History>,
+                cx: request::Auth<$Read>,
+                id: request::Id<$Id>,
+                params: request::Query<answer::RecordEventParams>,
+            ) -> Result<answer::EventPage, problem::Problem> {
+                answer::record_events::<$Aggregate>(&history, &cx, *id, params.into_inner()).await
             }
         }
     };
@@ -156,37 +144,33 @@ macro_rules! timeline {
     (aggregate: $Aggregate:ident, id: $Id:ident, reads: $Read:ident, tag: $tag:tt, one: $one:literal, path: $path:tt) => {
         /// What happened to a record, and to others that are about it.
         mod timeline {
-            use ::actix_web::{HttpRequest, get, web::Data};
-            use ::fairlead_application::{App, crm::Timelines, list::Cursors};
+            use ::actix_web::{self as actix, get};
+            use ::fairlead_application::{self as application, list as lists};
 
             use super::{$Aggregate, $Id, $Read};
-            use $crate::{
-                answer::{Page, TimelineItem, TimelineParams, shown, timeline_page},
-                problem::Problem,
-                request::{Auth, Id, Query},
-            };
+            use $crate::{answer, problem, request};
 
             #[utoipa::path(
                         tag = $tag,
                         summary = concat!("What happened to ", $one, ", and to what is about it, the newest first."),
-                        security(("bearer" = [Auth::<$Read>::SCOPE])),
-                        params(TimelineParams),
-                        responses((status = 200, description = "A page.", body = Page<TimelineItem>))
+                        security(("bearer" = [request::Auth::<$Read>::SCOPE])),
+                        params(answer::TimelineParams),
+                        responses((status = 200, description = "A page.", body = answer::Page<answer::TimelineItem>))
                     )]
             #[get($path)]
             pub(super) async fn timeline(
-                app: Data<App>,
-                timelines: Data<Timelines>,
-                cursors: Data<Cursors>,
-                cx: Auth<$Read>,
-                id: Id<$Id>,
-                request: HttpRequest,
-                params: Query<TimelineParams>,
-            ) -> Result<Page<TimelineItem>, Problem> {
+                app: actix::web::Data<application::App>,
+                timelines: actix::web::Data<application::crm::Timelines>,
+                cursors: actix::web::Data<lists::Cursors>,
+                cx: request::Auth<$Read>,
+                id: request::Id<$Id>,
+                request: actix::HttpRequest,
+                params: request::Query<answer::TimelineParams>,
+            ) -> Result<answer::Page<answer::TimelineItem>, problem::Problem> {
                 let (params, showing) = params.into_inner().split();
-                let record = shown(app.read::<$Aggregate>(&cx, *id).await?, &showing)?;
+                let record = answer::shown(app.read::<$Aggregate>(&cx, *id).await?, &showing)?;
                 let read = async |before, limit| timelines.record(&cx, &record, before, limit).await;
-                timeline_page(&cursors, &cx, request.path(), params, read).await
+                answer::timeline_page(&cursors, &cx, request.path(), params, read).await
             }
         }
     };
