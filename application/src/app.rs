@@ -20,6 +20,7 @@ use crate::{
     backlog::Backlogs,
     batch::Keys,
     consistency::ConsistencyToken,
+    lately::Lately,
     ports::{
         Answer, Append, Appended, Clock, EventStore, IdGenerator, Loaded, NewEvent, StoredStream, StreamAppend,
         SubjectKey,
@@ -42,6 +43,7 @@ pub struct App {
     ids: Arc<dyn IdGenerator>,
     turns: Turns,
     pub(crate) backlogs: Arc<Backlogs>,
+    pub(crate) lately: Arc<Lately>,
 }
 
 /// Where commands that met another one queue up, so that many on one stream don't outrun each other for ever. Only a
@@ -66,7 +68,7 @@ impl App {
     /// An application over its ports.
     pub fn new(store: Arc<dyn EventStore>, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
         let turns = Turns(Arc::new(std::array::from_fn(|_| Mutex::new(()))));
-        Self { store, clock, ids, turns, backlogs: Arc::new(Backlogs::new(0)) }
+        Self { store, clock, ids, turns, backlogs: Arc::new(Backlogs::new(0)), lately: Arc::default() }
     }
 
     /// The same, with commands held back of those of whose events too many wait.
@@ -121,6 +123,7 @@ impl App {
         // Where this command stands in a trace; otherwise the caller's own place goes on into the events.
         let here = trace::here().map(|place| Context { trace_parent: Some(place), ..cx.clone() });
         let outcome = self.repeat(here.as_ref().unwrap_or(cx), steps).await;
+        self.lately.forget(steps);
         counter!("fairlead_commands_total", "outcome" => told(&outcome)).increment(1);
         outcome
     }

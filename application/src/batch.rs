@@ -121,7 +121,10 @@ impl App {
                     counter!("fairlead_command_conflicts_total").increment(1);
                     debug!(attempt, "another command was quicker; deciding the batch again");
                 }
-                outcome => return outcome,
+                outcome => {
+                    self.lately.forget(steps);
+                    return outcome;
+                }
             }
             if turn.is_none() {
                 turn = Some(self.turn(steps).await);

@@ -15,6 +15,7 @@ pub mod export;
 pub mod health;
 pub mod history;
 pub mod identity;
+mod lately;
 pub mod list;
 pub mod live;
 pub mod log;

@@ -83,6 +83,10 @@ id! {
     DealId
 }
 id! {
+    /// A field that an organization adds to its records.
+    CustomFieldId
+}
+id! {
     /// Something that was done or is to be done about a contact, a company or a deal.
     ActivityId
 }

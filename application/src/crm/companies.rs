@@ -2,13 +2,16 @@
 //! and how two become one.
 
 use fairlead_domain::{
-    crm::{Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyProfile, Kinship},
+    crm::{Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyProfile, Kinship, Schema},
     ids::CompanyId,
     kernel::{Aggregate, Patch},
-    values::LifecycleStage,
+    values::{LifecycleStage, RecordType},
 };
 
-use super::facts::{Attempts, readable};
+use super::{
+    custom_fields::execute_attributed,
+    facts::{Attempts, readable},
+};
 use crate::{
     App, AppError, Expected, Outcome, Recorded, Step,
     access::{Authorized, System, permissions},
@@ -37,6 +40,7 @@ impl Listed for Company {
         Field::filtered("project", FieldKind::Id),
     ];
     const SEARCHED: bool = true;
+    const ATTRIBUTES: Option<RecordType> = Some(RecordType::Company);
 }
 
 /// Makes a company known.
@@ -50,7 +54,8 @@ pub async fn create_company(
 ) -> Result<Outcome, AppError> {
     let id = app.fresh();
     let ancestry = ancestry(app, &cx.on_behalf(), id, profile.parent_id).await?;
-    app.execute::<Company>(cx, id, Expected::New, CompanyCommand::Create(Box::new(profile), ancestry)).await
+    let command = CompanyCommand::Create(Box::new(profile), ancestry, Schema::default());
+    execute_attributed::<Company>(app, cx, id, Expected::New, command).await
 }
 
 /// Changes a company's attributes.
@@ -67,7 +72,7 @@ pub async fn change_company(
     if let Patch::Set(parent) = change.parent_id {
         change.ancestry = ancestry(app, &cx.on_behalf(), id, parent).await?;
     }
-    app.execute::<Company>(cx, id, expected, CompanyCommand::Change(Box::new(change))).await
+    execute_attributed::<Company>(app, cx, id, expected, CompanyCommand::Change(Box::new(change))).await
 }
 
 /// Makes one company of two: the winner takes the loser in, which counts as deleted from then on. The outcome is the winner's.

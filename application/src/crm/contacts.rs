@@ -4,7 +4,7 @@ use fairlead_domain::{
     crm::{Contact, ContactCommand, ContactError},
     ids::ContactId,
     kernel::Aggregate,
-    values::LifecycleStage,
+    values::{LifecycleStage, RecordType},
 };
 
 use super::facts::Attempts;
@@ -44,6 +44,7 @@ impl Listed for Contact {
         Field::filtered("project", FieldKind::Id),
     ];
     const SEARCHED: bool = true;
+    const ATTRIBUTES: Option<RecordType> = Some(RecordType::Contact);
 }
 
 /// Makes two contacts one: `winner` takes in what it lacks of `loser`, with all that is part of that one. Answers with the

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use fairlead_domain::{
-    crm::{Company, Contact, Deal, DealCommand, DealEvent, DealProfile, DealStatus, Pipeline, Seen, Stay, stays},
+    crm::{
+        Company, Contact, Deal, DealCommand, DealEvent, DealProfile, DealStatus, Pipeline, Schema, Seen, Stay, stays,
+    },
     ids::{CompanyId, ContactId, DealId, PipelineId, ProjectId, StageId, UserId},
-    values::{AttributeKey, AttributeValue, Label, Money, Tag, Title},
+    values::{AttributeKey, AttributeValue, Label, Money, RecordType, Tag, Title},
 };
 use uuid::Uuid;
 
 use super::{
     companies::CompaniesRead,
     contacts::ContactsRead,
+    custom_fields::execute_attributed,
     facts::{Attempts, living},
 };
 use crate::{
@@ -51,6 +54,7 @@ impl Listed for Deal {
         Field::filtered("project", FieldKind::Id),
     ];
     const SEARCHED: bool = true;
+    const ATTRIBUTES: Option<RecordType> = Some(RecordType::Deal);
 }
 
 /// A deal that is to be opened.
@@ -113,8 +117,8 @@ pub async fn open_deal(app: &App, cx: &Authorized<DealsWrite>, draft: DealDraft)
     let contacts = living::<Contact, ContactsRead>(app, cx, &draft.contact_ids).await?;
     let companies = living::<Company, CompaniesRead>(app, cx, &draft.company_ids).await?;
     let profile = Box::new(draft.begun(stage_id, app.clock.now()));
-    let seen = Box::new(Seen { pipeline, contacts, companies });
-    app.execute::<Deal>(cx, app.fresh(), Expected::New, DealCommand::Open { profile, seen }).await
+    let seen = Box::new(Seen { pipeline, contacts, companies, schema: Schema::default() });
+    execute_attributed::<Deal>(app, cx, app.fresh(), Expected::New, DealCommand::Open { profile, seen }).await
 }
 
 /// Puts a deal into another stage, of its own pipeline or of another one.

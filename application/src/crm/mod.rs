@@ -6,6 +6,7 @@ mod board;
 mod comments;
 mod companies;
 mod contacts;
+mod custom_fields;
 mod deals;
 mod duplicates;
 mod facts;
@@ -19,6 +20,7 @@ pub use board::{Board, BoardCell, BoardColumn, BoardPort, BoardQuery, BoardStage
 pub use comments::{CommentEdit, Comments, CommentsModerate, CommentsRead, CommentsWrite, NewComment};
 pub use companies::{CompaniesRead, CompaniesWrite, change_company, create_company, merge_companies};
 pub use contacts::{ContactsErase, ContactsRead, ContactsWrite, erase_contact, merge_contacts};
+pub use custom_fields::{CustomFieldsRead, CustomFieldsWrite, attribute_fields, execute_attributed, inform};
 pub use deals::{
     DealDraft, DealsRead, DealsWrite, deal_stays, link_deal, lose_deal, move_deal, open_deal, reopen_deal, unlink_deal,
     win_deal,

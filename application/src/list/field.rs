@@ -9,9 +9,6 @@ use uuid::Uuid;
 use super::Operator;
 use crate::access::begins;
 
-/// What the names of fields begin with that are custom attributes.
-const ATTRIBUTES: &str = "attributes.";
-
 /// Something a list can be filtered or sorted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -24,6 +21,9 @@ pub struct Field {
 }
 
 impl Field {
+    /// What the names of fields begin with that are custom attributes.
+    pub const ATTRIBUTES: &str = "attributes.";
+
     /// A field by which lists are filtered.
     pub const fn filtered(name: &'static str, kind: FieldKind) -> Self {
         Self { name: Cow::Borrowed(name), kind, sortable: false }
@@ -36,12 +36,12 @@ impl Field {
 
     /// A custom attribute by which lists are filtered, and where `sortable` sorted: `attributes.<key>`.
     pub fn of_attribute(key: &str, kind: FieldKind, sortable: bool) -> Self {
-        Self { name: Cow::Owned(format!("{ATTRIBUTES}{key}")), kind, sortable }
+        Self { name: Cow::Owned(format!("{}{key}", Self::ATTRIBUTES)), kind, sortable }
     }
 
     /// The custom attribute of which it holds the value, if it does.
     pub fn attribute(&self) -> Option<&str> {
-        self.name.strip_prefix(ATTRIBUTES)
+        self.name.strip_prefix(Self::ATTRIBUTES)
     }
 
     /// The field of this name.

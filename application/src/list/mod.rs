@@ -13,7 +13,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use fairlead_domain::kernel::{Aggregate, Invalid};
+use fairlead_domain::{
+    kernel::{Aggregate, Invalid},
+    values::RecordType,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -33,6 +36,8 @@ pub trait Listed: Aggregate {
     const FIELDS: &'static [Field];
     /// Whether its records are found by words.
     const SEARCHED: bool = false;
+    /// The records whose custom attributes its lists are filtered and sorted by.
+    const ATTRIBUTES: Option<RecordType> = None;
     /// By what its records are found as they belong: the fields `owner` and `project`, in this order. An aggregate that
     /// [belongs](Aggregate::BELONGS) has both; otherwise no list of it compiles.
     const BELONGING: Option<[&'static Field; 2]> = belonging(Self::FIELDS, Self::BELONGS);

@@ -10,7 +10,7 @@ use fairlead_application::{
     ports::{EventStore, System},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile, PointsChange},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, PointsChange, Schema},
     values::{Email, PersonName, Points, Tag},
 };
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn email(n: u8) -> Email {
 fn create(mail: Option<u8>) -> ContactCommand {
     let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
     profile.emails = mail.map(|mail| Points::one(email(mail))).unwrap_or_default();
-    ContactCommand::Create(Box::new(profile))
+    ContactCommand::Create(Box::new(profile), Schema::default())
 }
 
 fn mail(mail: Option<u8>) -> ContactCommand {

@@ -8,7 +8,7 @@ use fairlead_application::{
     ports::EventStore,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     values::PersonName,
 };
 use serde_json::json;
@@ -156,7 +156,7 @@ async fn a_key_is_the_callers_own() {
 async fn a_stream_of_another_kind_is_not_found() {
     let (stage, cx) = (Stage::new(), caller(1));
     let profile = ContactProfile::named(PersonName::new("Ana").unwrap());
-    let creation = ContactCommand::Create(Box::new(profile));
+    let creation = ContactCommand::Create(Box::new(profile), Schema::default());
     stage.app.execute::<Contact>(&cx, id(1), Expected::New, creation).await.unwrap();
     assert_eq!(stage.state::<Plain>(&cx, id(1)).await, None);
     for expected in [Expected::Any, Expected::Exactly(1)] {

@@ -2,7 +2,7 @@
 
 use fairlead_application::Expected;
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     values::{Email, PersonName, Points},
 };
 
@@ -45,7 +45,7 @@ async fn a_deleted_stream_reserves_nothing_until_it_is_restored() {
     let (stage, cx) = (Stage::new(), caller(1));
     let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
     profile.emails = Points::one(Email::new("ana@example.com").unwrap());
-    let creation = || ContactCommand::Create(Box::new(profile.clone()));
+    let creation = || ContactCommand::Create(Box::new(profile.clone()), Schema::default());
     let execute = |n, command| stage.app.execute::<Contact>(&cx, id(n), Expected::Any, command);
     execute(1, creation()).await.unwrap();
     assert_eq!(code(&execute(2, creation()).await), "contact.email_taken");

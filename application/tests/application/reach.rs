@@ -6,7 +6,7 @@ use fairlead_application::{
     batch::Mode,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, Schema},
     ids::ProjectId,
     kernel::Patch,
     values::{Grant, Over, Permission, PersonName, Tag},
@@ -65,7 +65,8 @@ async fn a_record_beyond_reach_answers_as_if_there_were_none() {
     for (over, limit, within, beyond) in CASES {
         let (stage, all, holder) = (Stage::new(), caller(1), holder(over, limit));
         let there = stage.app.fresh();
-        let create = |[owner, project]: [Option<u128>; 2]| ContactCommand::Create(profile(owner, project));
+        let create =
+            |[owner, project]: [Option<u128>; 2]| ContactCommand::Create(profile(owner, project), Schema::default());
         stage.app.execute::<Contact>(&holder, there, Expected::New, create(within)).await.unwrap();
         assert!(stage.app.read::<Contact>(&holder, there).await.unwrap().is_some());
         for beyond in beyond {
@@ -95,7 +96,8 @@ async fn nothing_is_made_beyond_reach_or_moved_there() {
     for (over, limit, within, beyond) in CASES {
         let (stage, holder) = (Stage::new(), holder(over, limit));
         let there = stage.app.fresh();
-        let create = |[owner, project]: [Option<u128>; 2]| ContactCommand::Create(profile(owner, project));
+        let create =
+            |[owner, project]: [Option<u128>; 2]| ContactCommand::Create(profile(owner, project), Schema::default());
         stage.app.execute::<Contact>(&holder, there, Expected::New, create(within)).await.unwrap();
         for target @ [owner, project] in beyond.iter().copied() {
             let fresh = stage.app.fresh();
@@ -117,7 +119,7 @@ async fn in_a_batch_it_is_the_same() {
     let (stage, all, holder) = (Stage::new(), caller(1), holder(Over::Own, None));
     let (own, hidden, fresh) = (stage.app.fresh(), stage.app.fresh(), stage.app.fresh());
     for (id, owner) in [(own, 1), (hidden, 2)] {
-        let command = ContactCommand::Create(profile(Some(owner), None));
+        let command = ContactCommand::Create(profile(Some(owner), None), Schema::default());
         stage.app.execute::<Contact>(&all, id, Expected::New, command).await.unwrap();
     }
     let tag = || ContactCommand::Tag([Tag::new("vip").unwrap()].into());
@@ -125,7 +127,12 @@ async fn in_a_batch_it_is_the_same() {
         Step::new::<Contact>(&holder, own, Expected::Any, tag()),
         Step::new::<Contact>(&holder, hidden, Expected::Exactly(7), tag()),
         Step::new::<Contact>(&holder, own, Expected::Any, moved(Some(2), None)),
-        Step::new::<Contact>(&holder, fresh, Expected::New, ContactCommand::Create(profile(None, None))),
+        Step::new::<Contact>(
+            &holder,
+            fresh,
+            Expected::New,
+            ContactCommand::Create(profile(None, None), Schema::default()),
+        ),
         Step::new::<Contact>(&holder, own, Expected::Exactly(2), ContactCommand::Delete),
     ];
     let outcome = stage.app.execute_batch(&holder, &steps, Mode::Each).await.unwrap();

@@ -2,7 +2,7 @@
 
 use fairlead_application::{AppError, Expected};
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile, PointsChange},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, PointsChange, Schema},
     values::{Email, PersonName},
 };
 
@@ -107,7 +107,8 @@ async fn a_rival_with_the_same_key_for_another_request_wins() {
 #[tokio::test]
 async fn a_rival_that_gives_the_same_stream_the_same_key_is_no_conflict() {
     let (stage, cx) = (Stage::new(), caller(1));
-    let creation = ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Ana").unwrap())));
+    let creation =
+        ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Ana").unwrap())), Schema::default());
     stage.app.execute::<Contact>(&cx, id(1), Expected::New, creation).await.unwrap();
     let emails = PointsChange::Primary(Some(Email::new("ana@example.com").unwrap()));
     let change = ContactCommand::Change(Box::new(ContactChange { emails, ..ContactChange::default() }));

@@ -14,7 +14,7 @@ use fairlead_application::{
     ports::System,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, Schema},
     values::{Email, PersonName, Points},
 };
 use fairlead_postgres::{Nudge, PostgresStore, app_databases};
@@ -98,5 +98,5 @@ impl Append {
 fn create(n: usize) -> ContactCommand {
     let mut profile = ContactProfile::named(PersonName::new(&format!("Ana {n}")).expect("a name"));
     profile.emails = Points::one(Email::new(&format!("ana{n}@example.com")).expect("an address"));
-    ContactCommand::Create(Box::new(profile))
+    ContactCommand::Create(Box::new(profile), Schema::default())
 }

@@ -14,23 +14,21 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     error::CompanyError,
     event::CompanyEvent,
-    merging::{Absorption, CompanyGains, Kinship},
+    merging::{Absorption, Kinship},
     profile::CompanyProfile,
 };
 use crate::{
+    crm::custom_field::{Attributed, Schema, note_unique, referred, reserved},
     ids::{CompanyId, ProjectId, UserId},
     kernel::{Aggregate, Belonging, Patch, UniqueKey},
     values::{
-        Address, AttributeKey, AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, Tag, Title, Website,
+        Address, AttributeKey, AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, RecordRef, RecordType,
+        Tag, Title, Website,
     },
 };
 
 /// How many domains a company may have.
 const MAX_DOMAINS: usize = 20;
-/// How many tags a company may carry.
-const MAX_TAGS: usize = 100;
-/// How many custom attributes a company may have.
-const MAX_ATTRIBUTES: usize = 100;
 
 impl Company {
     /// How many companies may stand above one.
@@ -54,8 +52,8 @@ pub struct Company {
 /// What can be asked of a company.
 #[derive(Clone)]
 pub enum CompanyCommand {
-    /// Make it known. Where it is to stand is judged for the parent that the profile names.
-    Create(Box<CompanyProfile>, Ancestry),
+    /// Make it known, with custom attributes as they may be. Where it is to stand is judged for the parent that the profile names.
+    Create(Box<CompanyProfile>, Ancestry, Schema),
     /// Change attributes; those not named stay.
     Change(Box<CompanyChange>),
     /// Put labels on.
@@ -104,6 +102,8 @@ pub struct CompanyChange {
     pub project_id: Patch<ProjectId>,
     /// Custom attributes to set, or with `None` to remove.
     pub attributes: BTreeMap<AttributeKey, Option<AttributeValue>>,
+    /// What they may be.
+    pub schema: Schema,
 }
 
 /// How a company that is to be the parent stands to the child, as was seen before the command.
@@ -133,8 +133,8 @@ impl Aggregate for Company {
     fn decide(state: Option<&Self>, command: CompanyCommand) -> Result<Vec<CompanyEvent>, CompanyError> {
         use CompanyCommand::{Absorb, Change, Create, Delete, Merge, Restore, Tag, Untag};
         match (state, command) {
-            (None, Create(profile, ancestry)) => {
-                profile.checked(ancestry).map(|profile| vec![CompanyEvent::Created(profile)])
+            (None, Create(profile, ancestry, schema)) => {
+                profile.checked(ancestry, &schema).map(|profile| vec![CompanyEvent::Created(profile)])
             }
             (None, _) => Err(CompanyError::NotFound),
             (Some(_), Create(..)) => Err(CompanyError::AlreadyExists),
@@ -144,8 +144,8 @@ impl Aggregate for Company {
             (Some(company), Restore) if company.deleted => Ok(vec![CompanyEvent::Restored {}]),
             (Some(company), _) if company.deleted => Err(CompanyError::Deleted),
             (Some(company), Change(change)) => company.profile.changes(*change),
-            (Some(company), Tag(tags)) => company.profile.tagged(tags),
-            (Some(company), Untag(tags)) => Ok(company.profile.untagged(tags).into_iter().collect()),
+            (Some(company), Tag(tags)) => company.profile.tagged(&tags),
+            (Some(company), Untag(tags)) => Ok(company.profile.untagged(&tags).into_iter().collect()),
             (Some(company), Absorb(absorption)) => company.profile.absorbs(*absorption),
             (Some(_), Merge { into }) => Ok(vec![CompanyEvent::Merged { into }]),
             (Some(_), Delete) => Ok(vec![CompanyEvent::Deleted {}]),
@@ -177,11 +177,17 @@ impl Aggregate for Company {
             CompanyEvent::ParentChanged { parent_id } => profile.parent_id = parent_id,
             CompanyEvent::OwnerChanged { owner_id } => profile.owner_id = owner_id,
             CompanyEvent::ProjectChanged { project_id } => profile.project_id = project_id,
-            CompanyEvent::AttributeSet { key, value } => drop(profile.attributes.insert(key, value)),
-            CompanyEvent::AttributeRemoved { key } => drop(profile.attributes.remove(&key)),
+            CompanyEvent::AttributeSet { key, value, unique } => {
+                note_unique(&mut profile.unique_attributes, &key, unique);
+                profile.attributes.insert(key, value);
+            }
+            CompanyEvent::AttributeRemoved { key } => {
+                note_unique(&mut profile.unique_attributes, &key, false);
+                profile.attributes.remove(&key);
+            }
             CompanyEvent::Tagged { tags } => profile.tags.extend(tags),
             CompanyEvent::Untagged { tags } => profile.tags.retain(|tag| !tags.contains(tag)),
-            CompanyEvent::Absorbed(gains) => profile.take_over(*gains),
+            CompanyEvent::Absorbed { profile: both, .. } => *profile = *both,
             CompanyEvent::Merged { into } => self.merged_into = Some(into),
             CompanyEvent::Deleted {} => self.deleted = true,
             CompanyEvent::Restored {} => self.deleted = false,
@@ -193,7 +199,9 @@ impl Aggregate for Company {
     }
 
     fn keys(&self) -> Vec<UniqueKey> {
-        self.profile.domains.iter().map(|domain| UniqueKey::new("company.domain", domain.as_str())).collect()
+        let CompanyProfile { domains, attributes, unique_attributes, .. } = &self.profile;
+        let domains = domains.iter().map(|domain| UniqueKey::new("company.domain", domain.as_str()));
+        domains.chain(reserved("company.attribute", unique_attributes, |key| attributes.get(key))).collect()
     }
 
     fn is_deleted(&self) -> bool {
@@ -202,5 +210,19 @@ impl Aggregate for Company {
 
     fn successor(&self) -> Option<CompanyId> {
         self.merged_into
+    }
+}
+
+impl Attributed for Company {
+    const RECORD_TYPE: RecordType = RecordType::Company;
+
+    fn asks(command: &mut CompanyCommand) -> Option<(Vec<RecordRef>, &mut Schema)> {
+        match command {
+            CompanyCommand::Create(profile, _, schema) => Some((referred(profile.attributes.values()), schema)),
+            CompanyCommand::Change(change) if !change.attributes.is_empty() => {
+                Some((referred(change.attributes.values().flatten()), &mut change.schema))
+            }
+            _ => None,
+        }
     }
 }

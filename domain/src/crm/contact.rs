@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use self::profile::{MAX_ATTRIBUTES, MAX_OF_OTHERS, MAX_TAGS};
+use self::profile::MAX_OF_OTHERS;
 pub use self::{
     consent::{Channel, Consent, ConsentStatus},
     event::ContactEvent,
@@ -20,9 +20,10 @@ pub use self::{
     profile::{ContactChange, ContactProfile, Employment, PointsChange},
 };
 use crate::{
+    crm::custom_field::{Attributed, Schema, referred, reserved},
     ids::{CompanyId, ContactId},
-    kernel::{Aggregate, Belonging, DomainError, ErrorKind, Invalid, UniqueKey},
-    values::Tag,
+    kernel::{Aggregate, Belonging, DomainError, ErrorKind, Invalid, Personal, UniqueKey},
+    values::{AttributeKey, RecordRef, RecordType, Tag},
 };
 
 /// How many contacts may be part of one.
@@ -51,8 +52,8 @@ pub struct Contact {
 /// What can be asked of a contact.
 #[derive(Clone)]
 pub enum ContactCommand {
-    /// Make the person known.
-    Create(Box<ContactProfile>),
+    /// Make the person known, with custom attributes as they may be.
+    Create(Box<ContactProfile>, Schema),
     /// Change attributes; those not named stay.
     Change(Box<ContactChange>),
     /// Make the person known, or change attributes; and put labels on.
@@ -107,11 +108,11 @@ pub enum ContactError {
     #[error("a new contact needs a name")]
     Nameless,
     /// More labels than a contact can carry.
-    #[error("a contact carries {MAX_TAGS} tags at most")]
+    #[error("a contact carries {} tags at most", Tag::MOST)]
     TooManyTags,
-    /// More custom attributes than a contact can have.
-    #[error("a contact has {MAX_ATTRIBUTES} custom attributes at most")]
-    TooManyAttributes,
+    /// A custom attribute is not as it may be.
+    #[error("{0}")]
+    Attribute(Invalid),
     /// More networks than a contact can be in.
     #[error("a contact is in {MAX_OF_OTHERS} networks at most")]
     TooManyHandles,
@@ -154,12 +155,11 @@ impl DomainError for ContactError {
             Self::MergedWithItself => "contact.merged_with_itself",
             Self::Nameless => "contact.nameless",
             Self::TooManyTags => "contact.too_many_tags",
-            Self::TooManyAttributes => "contact.too_many_attributes",
             Self::TooManyHandles => "contact.too_many_handles",
             Self::TooManyExternalIds => "contact.too_many_external_ids",
             Self::TooManyCompanies => "contact.too_many_companies",
             Self::TooManyAbsorbed => "contact.too_many_absorbed",
-            Self::Points(invalid) => invalid.code,
+            Self::Attribute(invalid) | Self::Points(invalid) => invalid.code,
         }
     }
 }
@@ -181,10 +181,10 @@ impl Aggregate for Contact {
             Absorb, Change, Create, Delete, Erase, LinkCompany, MergeInto, Restore, Tag, UnlinkCompany, Untag, Upsert,
         };
         match (state, command) {
-            (None, Create(profile)) => Ok(vec![ContactEvent::Created(Box::new(profile.checked()?))]),
+            (None, Create(profile, schema)) => Ok(vec![ContactEvent::Created(Box::new(profile.defined(&schema)?))]),
             (None, Upsert(upsert)) => Ok(vec![ContactEvent::Created(Box::new(upsert.begun()?))]),
             (None, _) => Err(ContactError::NotFound),
-            (Some(_), Create(_)) => Err(ContactError::AlreadyExists),
+            (Some(_), Create(..)) => Err(ContactError::AlreadyExists),
             (Some(contact), Delete | Erase) if contact.erased => Ok(vec![]),
             (Some(contact), _) if contact.erased => Err(ContactError::Erased),
             (Some(_), Erase) => Ok(vec![ContactEvent::Erased {}]),
@@ -196,11 +196,11 @@ impl Aggregate for Contact {
             (Some(contact), Change(change)) => contact.profile.changes(*change),
             (Some(contact), Upsert(upsert)) => {
                 let mut events = contact.profile.changes(upsert.change)?;
-                events.extend(contact.profile.tagged(upsert.tags)?);
+                events.extend(contact.profile.tagged(&upsert.tags)?);
                 Ok(events)
             }
-            (Some(contact), Tag(tags)) => contact.profile.tagged(tags),
-            (Some(contact), Untag(tags)) => Ok(contact.profile.untagged(tags)),
+            (Some(contact), Tag(tags)) => contact.profile.tagged(&tags),
+            (Some(contact), Untag(tags)) => Ok(contact.profile.untagged(&tags)),
             (Some(contact), LinkCompany(company, employment)) => contact.profile.linked(company, employment),
             (Some(contact), UnlinkCompany(company_id)) => {
                 let is_linked = contact.profile.companies.contains_key(&company_id);
@@ -256,8 +256,10 @@ impl Aggregate for Contact {
     fn keys(&self) -> Vec<UniqueKey> {
         let emails = self.profile.emails.values().map(ContactKey::of_email);
         let external = self.profile.external_ids.iter().map(ContactKey::of_external_id);
+        let value = |key: &AttributeKey| self.profile.attributes.get(key).and_then(Personal::known);
+        let attributes = reserved("contact.attribute", &self.profile.unique_attributes, value);
         // Two spellings of an address are one key.
-        emails.chain(external).collect::<BTreeSet<_>>().into_iter().collect()
+        emails.chain(external).chain(attributes).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn is_deleted(&self) -> bool {
@@ -274,6 +276,22 @@ impl Aggregate for Contact {
 
     fn erasure() -> Option<ContactCommand> {
         Some(ContactCommand::Erase)
+    }
+}
+
+impl Attributed for Contact {
+    const RECORD_TYPE: RecordType = RecordType::Contact;
+
+    fn asks(command: &mut ContactCommand) -> Option<(Vec<RecordRef>, &mut Schema)> {
+        let change = match command {
+            ContactCommand::Create(profile, schema) => {
+                return Some((referred(profile.attributes.values().filter_map(Personal::known)), schema));
+            }
+            ContactCommand::Upsert(upsert) => &mut upsert.change,
+            ContactCommand::Change(change) if !change.attributes.is_empty() => &mut **change,
+            _ => return None,
+        };
+        Some((referred(change.attributes.values().flatten()), &mut change.schema))
     }
 }
 

@@ -22,19 +22,16 @@ pub use self::{
     profile::DealProfile,
 };
 use crate::{
+    crm::custom_field::{Attributed, Schema, note_unique, referred, reserved},
     ids::{DealId, StageId},
-    kernel::{Aggregate, Belonging},
-    values::Label,
+    kernel::{Aggregate, Belonging, UniqueKey},
+    values::{Label, RecordRef, RecordType},
 };
 
 /// How many contacts a deal may name.
 const MAX_CONTACTS: usize = 50;
 /// How many companies a deal may name.
 const MAX_COMPANIES: usize = 20;
-/// How many tags a deal may carry.
-const MAX_TAGS: usize = 100;
-/// How many custom attributes a deal may have.
-const MAX_ATTRIBUTES: usize = 100;
 
 /// A deal's state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,8 +117,8 @@ impl Aggregate for Deal {
             (Some(deal), LinkCompanies { company_ids, seen }) => deal.profile.companies_linked(company_ids, &seen),
             (Some(deal), UnlinkCompanies(ids)) => Ok(deal.profile.companies_unlinked(ids).into_iter().collect()),
             (Some(deal), ReplaceCompany { company_id, by }) => Ok(deal.profile.company_replaced(company_id, by)),
-            (Some(deal), Tag(tags)) => deal.profile.tagged(tags),
-            (Some(deal), Untag(tags)) => Ok(deal.profile.untagged(tags).into_iter().collect()),
+            (Some(deal), Tag(tags)) => deal.profile.tagged(&tags),
+            (Some(deal), Untag(tags)) => Ok(deal.profile.untagged(&tags).into_iter().collect()),
             (Some(_), Delete) => Ok(vec![DealEvent::Deleted {}]),
             (Some(_), Restore) => Ok(vec![]),
         }
@@ -156,8 +153,14 @@ impl Aggregate for Deal {
             DealEvent::SourceChanged { source } => profile.source = source,
             DealEvent::OwnerChanged { owner_id } => profile.owner_id = owner_id,
             DealEvent::ProjectChanged { project_id } => profile.project_id = project_id,
-            DealEvent::AttributeSet { key, value } => drop(profile.attributes.insert(key, value)),
-            DealEvent::AttributeRemoved { key } => drop(profile.attributes.remove(&key)),
+            DealEvent::AttributeSet { key, value, unique } => {
+                note_unique(&mut profile.unique_attributes, &key, unique);
+                profile.attributes.insert(key, value);
+            }
+            DealEvent::AttributeRemoved { key } => {
+                note_unique(&mut profile.unique_attributes, &key, false);
+                profile.attributes.remove(&key);
+            }
             DealEvent::Tagged { tags } => profile.tags.extend(tags),
             DealEvent::Untagged { tags } => profile.tags.retain(|tag| !tags.contains(tag)),
             DealEvent::ContactsLinked { contact_ids } => profile.contact_ids.extend(contact_ids),
@@ -185,7 +188,26 @@ impl Aggregate for Deal {
         Some(Belonging { owner_id: self.profile.owner_id, project_id: self.profile.project_id })
     }
 
+    fn keys(&self) -> Vec<UniqueKey> {
+        let DealProfile { attributes, unique_attributes, .. } = &self.profile;
+        reserved("deal.attribute", unique_attributes, |key| attributes.get(key)).collect()
+    }
+
     fn is_deleted(&self) -> bool {
         self.deleted
+    }
+}
+
+impl Attributed for Deal {
+    const RECORD_TYPE: RecordType = RecordType::Deal;
+
+    fn asks(command: &mut DealCommand) -> Option<(Vec<RecordRef>, &mut Schema)> {
+        match command {
+            DealCommand::Open { profile, seen } => Some((referred(profile.attributes.values()), &mut seen.schema)),
+            DealCommand::Change(change) if !change.attributes.is_empty() => {
+                Some((referred(change.attributes.values().flatten()), &mut change.schema))
+            }
+            _ => None,
+        }
     }
 }

@@ -4,6 +4,7 @@ mod activity;
 mod comment;
 mod company;
 mod contact;
+mod custom_field;
 mod deal;
 mod pipeline;
 
@@ -13,12 +14,15 @@ pub use activity::{
 };
 pub use comment::{Author, Comment, CommentChange, CommentCommand, CommentError, CommentEvent, CommentProfile, Editor};
 pub use company::{
-    Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyError, CompanyEvent, CompanyGains,
-    CompanyProfile, Kinship,
+    Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyError, CompanyEvent, CompanyProfile, Kinship,
 };
 pub use contact::{
     Channel, Consent, ConsentStatus, Contact, ContactChange, ContactCommand, ContactError, ContactEvent, ContactKey,
     ContactProfile, ContactUpsert, Employment, PointsChange,
+};
+pub use custom_field::{
+    AttributeChange, AttributeKind, Attributed, CustomField, CustomFieldChange, CustomFieldCommand, CustomFieldError,
+    CustomFieldEvent, CustomFieldProfile, FieldOption, Schema,
 };
 pub use deal::{
     Deal, DealChange, DealCommand, DealError, DealEvent, DealProfile, DealStatus, Seen, Stay, TimeInStage, stays,

@@ -38,12 +38,21 @@ impl RecordRef {
     }
 }
 
+impl RecordType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Contact, Self::Company, Self::Deal];
+
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 3] = ["contact", "company", "deal"];
+
+    /// Its name, as it is written.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
 impl fmt::Display for RecordType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Contact => "contact",
-            Self::Company => "company",
-            Self::Deal => "deal",
-        })
+        f.write_str(self.name())
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::text::{line, text_value};
 use crate::kernel::Invalid;
 
@@ -7,6 +9,20 @@ text_value! {
 }
 
 impl Tag {
+    /// How many a record may carry.
+    pub const MOST: usize = 100;
+
+    /// Those that a record with some would get besides; `None` when it could not carry them all.
+    pub fn added(present: &BTreeSet<Self>, wanted: &BTreeSet<Self>) -> Option<BTreeSet<Self>> {
+        let added: BTreeSet<_> = wanted.difference(present).cloned().collect();
+        (added.is_empty() || present.len() + added.len() <= Self::MOST).then_some(added)
+    }
+
+    /// Those that a record with some would lose.
+    pub fn taken(present: &BTreeSet<Self>, unwanted: &BTreeSet<Self>) -> BTreeSet<Self> {
+        present.intersection(unwanted).cloned().collect()
+    }
+
     /// Lowers and checks a label.
     ///
     /// # Errors

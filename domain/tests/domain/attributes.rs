@@ -70,7 +70,7 @@ fn each_attribute_is_an_event_of_its_own_in_the_order_of_names() {
 
 #[test]
 fn an_erased_attribute_can_be_set_again_or_removed() {
-    let erased = ContactEvent::AttributeSet { key: key("budget"), value: Personal::Erased };
+    let erased = ContactEvent::AttributeSet { key: key("budget"), value: Personal::Erased, unique: false };
     let history = || [created_complete(), erased.clone()];
     given::<Contact>(history()).when(patch([("budget", json!(1))])).then([attribute_set("budget", 1)]);
     given::<Contact>(history()).when(patch([("budget", json!(null))])).then([removed("budget")]);
@@ -78,10 +78,10 @@ fn an_erased_attribute_can_be_set_again_or_removed() {
 
 #[test]
 fn a_contact_has_a_hundred_attributes_and_no_more() {
-    let kind = given::<Contact>([]).when(create(with_attributes(101))).refused("contact.too_many_attributes");
+    let kind = given::<Contact>([]).when(create(with_attributes(101))).refused("attribute.too_many");
     assert_eq!(kind, ErrorKind::Invalid);
     let full = || given::<Contact>([]).when(create(with_attributes(100))).then([created_with(100)]);
-    full().when(patch([("one_more", json!(1))])).refused("contact.too_many_attributes");
+    full().when(patch([("one_more", json!(1))])).refused("attribute.too_many");
     full().when(patch([("a0", json!("replaced"))])).then([attribute_set("a0", "replaced")]);
     full()
         .when(patch([("a0", json!(null))]))
@@ -95,14 +95,14 @@ fn removing_makes_room_within_the_same_patch_whatever_the_order_of_names() {
     let full = || given::<Contact>([created_with(100)]);
     full().when(patch([("a0", json!(null)), ("b", json!(1))])).then([removed("a0"), attribute_set("b", 1)]);
     full().when(patch([("a0", json!(null)), ("a", json!(1))])).then([attribute_set("a", 1), removed("a0")]);
-    full().when(patch([("a0", json!(null)), ("b", json!(1)), ("c", json!(1))])).refused("contact.too_many_attributes");
+    full().when(patch([("a0", json!(null)), ("b", json!(1)), ("c", json!(1))])).refused("attribute.too_many");
 }
 
 #[test]
 fn a_patch_beyond_the_limit_changes_nothing_else_either() {
     let attributes = numbered(101).into_iter().map(|(key, value)| (key, Some(value))).collect();
     let wanted = ContactChange { name: Some(name("Bo")), attributes, ..ContactChange::default() };
-    given::<Contact>([created()]).when(change(wanted)).refused("contact.too_many_attributes");
+    given::<Contact>([created()]).when(change(wanted)).refused("attribute.too_many");
 }
 
 fn created_with(attributes: usize) -> ContactEvent {

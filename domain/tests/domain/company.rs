@@ -6,7 +6,7 @@ use fairlead_domain::{
         CompanyCommand::{self, Change, Create, Delete, Merge, Restore, Tag, Untag},
         CompanyError,
         CompanyEvent::{self, *},
-        CompanyProfile,
+        CompanyProfile, Schema,
     },
     ids::CompanyId,
     kernel::{Aggregate, ErrorKind, Patch, UniqueKey, testing::given},
@@ -37,7 +37,7 @@ fn many_domains(count: usize) -> impl Iterator<Item = DomainName> {
 }
 
 fn create(profile: CompanyProfile) -> CompanyCommand {
-    Create(Box::new(profile), Ancestry::Unknown)
+    Create(Box::new(profile), Ancestry::Unknown, Schema::default())
 }
 
 fn change(change: CompanyChange) -> CompanyCommand {
@@ -69,6 +69,7 @@ fn only_creating_begins_one() {
 fn a_change_is_an_event_for_each_thing_that_differs() {
     let website = Website::new("https://lima.example").unwrap();
     let everything = CompanyChange {
+        schema: Schema::default(),
         name: Some(title("Porto")),
         domains: Some([domain("lima.example")].into()),
         industry: Patch::Set(Some(label("Shipping"))),
@@ -97,7 +98,7 @@ fn a_change_is_an_event_for_each_thing_that_differs() {
             ParentChanged { parent_id: Some(id(4)) },
             OwnerChanged { owner_id: Some(id(1)) },
             ProjectChanged { project_id: Some(id(2)) },
-            AttributeSet { key: key("tier"), value: value("gold") },
+            AttributeSet { key: key("tier"), value: value("gold"), unique: false },
         ])
         .when(change(everything))
         .then_nothing();
@@ -108,7 +109,7 @@ fn a_change_is_an_event_for_each_thing_that_differs() {
         ..CompanyChange::default()
     };
     given::<Company>([created()]).when(change(nothing.clone())).then_nothing();
-    let set = AttributeSet { key: key("tier"), value: value("gold") };
+    let set = AttributeSet { key: key("tier"), value: value("gold"), unique: false };
     let parent = ParentChanged { parent_id: Some(id(4)) };
     given::<Company>([created(), set, parent])
         .when(change(nothing))
@@ -141,7 +142,7 @@ fn a_parent_is_there_and_not_below_its_child() {
         assert_eq!(living().when(below(id(4), ancestry)).refused(code), kind);
         let mut child = profile();
         child.parent_id = Some(id(4));
-        assert_eq!(given::<Company>([]).when(Create(Box::new(child), ancestry)).refused(code), kind);
+        assert_eq!(given::<Company>([]).when(Create(Box::new(child), ancestry, Schema::default())).refused(code), kind);
     }
     let parent = || ParentChanged { parent_id: Some(id(4)) };
     living().when(below(id(4), Ancestry::Sound)).then([parent()]);
@@ -149,7 +150,7 @@ fn a_parent_is_there_and_not_below_its_child() {
     given::<Company>([created(), parent()]).when(below(id(4), Ancestry::Unknown)).then_nothing();
     let mut child = profile();
     child.parent_id = Some(id(4));
-    let begun = given::<Company>([]).when(Create(Box::new(child.clone()), Ancestry::Sound));
+    let begun = given::<Company>([]).when(Create(Box::new(child.clone()), Ancestry::Sound, Schema::default()));
     begun.then([Created(Box::new(child))]);
 }
 
@@ -169,16 +170,16 @@ fn there_is_a_limit_to_everything() {
     given_full().when(Tag(tags(["more"]))).refused("company.too_many_tags");
     let set = |name: &str| (key(name), Some(value(1)));
     let more = CompanyChange { attributes: [set("more")].into(), ..CompanyChange::default() };
-    given_full().when(change(more)).refused("company.too_many_attributes");
+    given_full().when(change(more)).refused("attribute.too_many");
     let exchanged = CompanyChange { attributes: [set("more"), (key("a0"), None)].into(), ..CompanyChange::default() };
     given_full()
         .when(change(exchanged))
-        .then([AttributeRemoved { key: key("a0") }, AttributeSet { key: key("more"), value: value(1) }]);
+        .then([AttributeRemoved { key: key("a0") }, AttributeSet { key: key("more"), value: value(1), unique: false }]);
     let mut beyond = [full.clone(), full.clone(), full];
     beyond[0].domains.insert(one_more);
     beyond[1].tags.extend(tags(["more"]));
     beyond[2].attributes.insert(key("more"), value(1));
-    let codes = ["company.too_many_domains", "company.too_many_tags", "company.too_many_attributes"];
+    let codes = ["company.too_many_domains", "company.too_many_tags", "attribute.too_many"];
     for (profile, code) in beyond.into_iter().zip(codes) {
         given::<Company>([]).when(create(profile)).refused(code);
     }

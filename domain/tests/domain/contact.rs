@@ -372,7 +372,6 @@ fn refusals_have_a_stable_code_and_say_what_to_do() {
         (ContactError::Deleted, "contact.deleted", "the contact is deleted; restore it first"),
         (ContactError::Erased, "contact.erased", "the contact was erased, for good"),
         (ContactError::TooManyTags, "contact.too_many_tags", "a contact carries 100 tags at most"),
-        (ContactError::TooManyAttributes, "contact.too_many_attributes", "a contact has 100 custom attributes at most"),
     ] {
         assert_eq!((error.code(), error.to_string().as_str()), (code, sentence));
     }

@@ -5,7 +5,7 @@ use fairlead_domain::{
         Deal,
         DealCommand::{self, Change, Delete, Lose, Move, Open, Reopen, Restore, Tag, UnlinkCompanies, Win},
         DealEvent::{self, *},
-        DealProfile, DealStatus, Pipeline, PipelineEvent, Seen, Stay, TimeInStage, stays,
+        DealProfile, DealStatus, Pipeline, PipelineEvent, Schema, Seen, Stay, TimeInStage, stays,
     },
     kernel::{Aggregate, Belonging, ErrorKind, testing::given},
     values::Label,
@@ -45,7 +45,7 @@ pub(crate) fn opened() -> DealEvent {
 }
 
 pub(crate) fn seen() -> Seen {
-    Seen { pipeline: Some(sales()), contacts: [].into(), companies: [].into() }
+    Seen { pipeline: Some(sales()), contacts: [].into(), companies: [].into(), schema: Schema::default() }
 }
 
 pub(crate) fn open(profile: DealProfile, seen: Seen) -> DealCommand {

@@ -8,7 +8,7 @@ use fairlead_domain::{
             self, Change, LinkCompanies, LinkContacts, ReplaceCompany, Tag, UnlinkCompanies, UnlinkContacts, Untag,
         },
         DealEvent::{self, *},
-        DealProfile, Seen,
+        DealProfile, Schema, Seen,
     },
     kernel::{ErrorKind, Patch, testing::given},
     values::{Currency, Money},
@@ -36,6 +36,7 @@ fn closed() -> [DealEvent; 2] {
 fn a_change_is_an_event_for_each_thing_that_differs() {
     let day = NaiveDate::from_ymd_opt(2026, 12, 31);
     let everything = DealChange {
+        schema: Schema::default(),
         name: Some(title("Other")),
         value: Patch::Set(Some(euros(0))),
         expected_close: Patch::Set(day),
@@ -51,7 +52,7 @@ fn a_change_is_an_event_for_each_thing_that_differs() {
         SourceChanged { source: Some(label("Fair")) },
         OwnerChanged { owner_id: Some(id(1)) },
         ProjectChanged { project_id: Some(id(2)) },
-        AttributeSet { key: key("term"), value: value(12) },
+        AttributeSet { key: key("term"), value: value(12), unique: false },
     ];
     // What was won can be corrected, too.
     for history in [vec![opened()], closed().to_vec()] {
@@ -154,14 +155,15 @@ fn there_is_a_limit_to_labels_and_attributes() {
     given_full().when(Tag(tags(["more"]))).refused("deal.too_many_tags");
     let set = |name: &str| (key(name), Some(value(1)));
     let more = DealChange { attributes: [set("more")].into(), ..DealChange::default() };
-    given_full().when(change(more)).refused("deal.too_many_attributes");
+    given_full().when(change(more)).refused("attribute.too_many");
     let exchanged = DealChange { attributes: [set("more"), (key("a0"), None)].into(), ..DealChange::default() };
-    let events = [AttributeRemoved { key: key("a0") }, AttributeSet { key: key("more"), value: value(1) }];
+    let events =
+        [AttributeRemoved { key: key("a0") }, AttributeSet { key: key("more"), value: value(1), unique: false }];
     given_full().when(change(exchanged)).then(events);
     let mut beyond = [full.clone(), full];
     beyond[0].tags.extend(tags(["more"]));
     beyond[1].attributes.insert(key("more"), value(1));
-    for (profile, code) in beyond.into_iter().zip(["deal.too_many_tags", "deal.too_many_attributes"]) {
+    for (profile, code) in beyond.into_iter().zip(["deal.too_many_tags", "attribute.too_many"]) {
         given::<Deal>([]).when(open(profile, seen())).refused(code);
     }
 }

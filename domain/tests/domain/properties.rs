@@ -35,7 +35,7 @@ proptest! {
             prop_assert!(state.is_some(), "{:?} can't begin a stream", events);
             prop_assert_eq!(before == state, events.is_empty());
             let expected = match command {
-                ContactCommand::Create(_) => Err(ContactError::AlreadyExists),
+                ContactCommand::Create(..) => Err(ContactError::AlreadyExists),
                 _ => Ok(vec![]),
             };
             prop_assert_eq!(Contact::decide(state.as_ref(), command), expected);
@@ -74,7 +74,7 @@ proptest! {
         if let Some(mut state) = fold::<Contact>(None, &history).filter(|state| !state.erased) {
             state.deleted = true;
             match (command.clone(), Contact::decide(Some(&state), command)) {
-                (ContactCommand::Create(_), outcome) => prop_assert_eq!(outcome, Err(ContactError::AlreadyExists)),
+                (ContactCommand::Create(..), outcome) => prop_assert_eq!(outcome, Err(ContactError::AlreadyExists)),
                 (ContactCommand::Delete, outcome) => prop_assert_eq!(outcome, Ok(vec![])),
                 (ContactCommand::Restore, outcome) => prop_assert_eq!(outcome, Ok(vec![ContactEvent::Restored {}])),
                 (ContactCommand::Erase, outcome) => prop_assert_eq!(outcome, Ok(vec![ContactEvent::Erased {}])),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactEvent, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactEvent, ContactProfile, Schema},
     kernel::{Aggregate, fold},
     values::{Address, AddressParts, AttributeKey, AttributeValue, Email, Label, PersonName, PhoneNumber, Points, Tag},
 };
@@ -129,7 +129,7 @@ pub(crate) fn untagged(text: &str) -> ContactEvent {
 }
 
 pub(crate) fn attribute_set(name: &str, json: impl Into<Value>) -> ContactEvent {
-    ContactEvent::AttributeSet { key: key(name), value: value(json).into() }
+    ContactEvent::AttributeSet { key: key(name), value: value(json).into(), unique: false }
 }
 
 pub(crate) fn email_erased() -> ContactEvent {
@@ -137,7 +137,7 @@ pub(crate) fn email_erased() -> ContactEvent {
 }
 
 pub(crate) fn create(profile: ContactProfile) -> ContactCommand {
-    ContactCommand::Create(Box::new(profile))
+    ContactCommand::Create(Box::new(profile), Schema::default())
 }
 
 pub(crate) fn change(change: ContactChange) -> ContactCommand {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactEvent, ContactProfile, Employment, PointsChange},
+    crm::{Contact, ContactChange, ContactCommand, ContactEvent, ContactProfile, Employment, PointsChange, Schema},
     kernel::{Aggregate, Patch, Personal, fold},
     values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Point, Points, Tag},
 };
@@ -158,7 +158,7 @@ pub(crate) struct Shown(pub(crate) ContactCommand);
 impl std::fmt::Debug for Shown {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match &self.0 {
-            ContactCommand::Create(_) => "Create",
+            ContactCommand::Create(..) => "Create",
             ContactCommand::Change(_) => "Change",
             ContactCommand::Upsert(..) => "Upsert",
             ContactCommand::LinkCompany(..) => "LinkCompany",
@@ -176,7 +176,7 @@ impl std::fmt::Debug for Shown {
 
 pub(crate) fn command() -> impl Strategy<Value = Shown> {
     prop_oneof![
-        2 => profile().prop_map(|profile| Shown(ContactCommand::Create(Box::new(profile)))),
+        2 => profile().prop_map(|profile| Shown(ContactCommand::Create(Box::new(profile), Schema::default()))),
         4 => change(),
         1 => (profile(), few_ids()).prop_map(|(profile, contact_id)| {
             let contact = Some(Box::new(living(profile)));

@@ -168,7 +168,7 @@ fn an_attribute_s_name_is_an_identifier() {
 }
 
 #[test]
-fn an_attribute_is_a_text_a_number_or_a_truth_value() {
+fn an_attribute_is_a_scalar_or_what_a_field_takes() {
     for json in [
         json!(""),
         json!("two\nlines\r\n\tindented"),
@@ -180,6 +180,9 @@ fn an_attribute_is_a_text_a_number_or_a_truth_value() {
         json!(1e-300),
         json!(true),
         json!(false),
+        json!(["gold", "silver"]),
+        json!({ "amount": 12500, "currency": "EUR" }),
+        json!({ "type": "deal", "id": "0192b1c8-6a3e-7000-8000-000000000011" }),
     ] {
         assert_eq!(value(json.clone()).to_json(), json);
     }
@@ -187,7 +190,15 @@ fn an_attribute_is_a_text_a_number_or_a_truth_value() {
         json!(null),
         json!([]),
         json!({ "erased": true }),
-        json!("ü".repeat(1_001)),
+        json!("ü".repeat(5_001)),
+        json!(["Gold"]),
+        json!([1]),
+        json!((0..51).map(|n| format!("o{n}")).collect::<Vec<_>>()),
+        json!({ "amount": 1.5, "currency": "EUR" }),
+        json!({ "amount": 1, "currency": "XYZ" }),
+        json!({ "amount": 1, "currency": "EUR", "more": 1 }),
+        json!({ "type": "pipeline", "id": "0192b1c8-6a3e-7000-8000-000000000011" }),
+        json!({ "type": "deal", "id": "one" }),
         json!("a\0"),
         json!("\u{1b}[31m"),
         json!(1_000_000_000_000_000_i64),

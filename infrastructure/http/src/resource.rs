@@ -35,13 +35,14 @@ macro_rules! resource {
             )]
             #[get($list)]
             async fn list(
+                app: actix::web::Data<application::App>,
                 lists: actix::web::Data<lists::AllLists>,
                 cursors: actix::web::Data<lists::Cursors>,
                 cx: request::Auth<$Read>,
                 request: actix::HttpRequest,
                 params: request::Query<answer::ListParams>,
             ) -> Result<answer::Page<$Body>, problem::Problem> {
-                answer::page(&lists, &cursors, &cx, request.path(), params.into_inner()).await
+                answer::page(&app, &lists, &cursors, &cx, request.path(), params.into_inner()).await
             }
 
             #[utoipa::path(
@@ -54,13 +55,14 @@ macro_rules! resource {
             )]
             #[post($search)]
             async fn search(
+                app: actix::web::Data<application::App>,
                 lists: actix::web::Data<lists::AllLists>,
                 cursors: actix::web::Data<lists::Cursors>,
                 cx: request::Auth<$Read>,
                 request: actix::HttpRequest,
                 body: request::Valid<answer::Search>,
             ) -> Result<answer::Page<$Body>, problem::Problem> {
-                answer::search(&lists, &cursors, &cx, request.path(), body.into_inner()).await
+                answer::search(&app, &lists, &cursors, &cx, request.path(), body.into_inner()).await
             }
 
             #[utoipa::path(

@@ -41,9 +41,12 @@ pub struct Beside {
 impl Beside {
     /// Where a field of a list stands, if not in the list's rows.
     pub(crate) fn of<P: StateProjection>(field: &Field) -> Option<Self> {
-        let (Some(table), Some(key)) = (P::VALUES, field.attribute()) else { return P::beside(field) };
+        let (Some((schema, table)), Some(key)) = (P::VALUES.and_then(|table| table.split_once('.')), field.attribute())
+        else {
+            return P::beside(field);
+        };
         let value = if is_number(field.kind) { "number" } else { "text" };
-        Some(Self { table, id: "id", value, only: vec![("key", key.into())], kept: true })
+        Some(Self { table: (schema, table), id: "id", value, only: vec![("key", key.into())], kept: true })
     }
 
     /// Its rows in the organization.

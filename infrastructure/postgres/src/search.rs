@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use fairlead_application::list::{Search, Term, words};
-use fairlead_domain::ids::OrganizationId;
+use fairlead_domain::{ids::OrganizationId, values::AttributeValue};
 use uuid::Uuid;
 
 /// How many words of a row can be looked for at most. A tsvector holds a megabyte.
@@ -44,6 +44,18 @@ impl Words {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         let last = digits.len().saturating_sub(MIN_ENDING);
         self.all.extend((0..=last).filter_map(|start| digits.get(start..)).map(str::to_owned));
+    }
+
+    /// Adds the words of custom attributes.
+    pub(crate) fn add_attributes<'a>(&mut self, values: impl Iterator<Item = &'a AttributeValue>) {
+        for value in values {
+            match value {
+                AttributeValue::Text(text) => self.add(text),
+                AttributeValue::Number(number) => self.add(&number.to_string()),
+                AttributeValue::Chosen(chosen) => chosen.iter().for_each(|key| self.add(key.as_str())),
+                AttributeValue::Flag(_) | AttributeValue::Money(_) | AttributeValue::Record(_) => {}
+            }
+        }
     }
 
     /// As `tsvector` is written.

@@ -141,6 +141,11 @@ impl<'f> Fields<'f> {
         Self { own, custom }
     }
 
+    /// The first one.
+    pub fn first(&self) -> Option<&'static Field> {
+        self.own.first()
+    }
+
     /// The field of this name.
     pub(super) fn named(&self, name: &str) -> Option<Cow<'static, Field>> {
         let own = self.own.iter().find(|field| field.name == name).map(Cow::Borrowed);

@@ -1,13 +1,14 @@
 //! Why a command on a company is refused.
 
-use super::{Company, MAX_ATTRIBUTES, MAX_DOMAINS, MAX_TAGS};
+use super::{Company, MAX_DOMAINS};
 use crate::{
     ids::CompanyId,
-    kernel::{DomainError, ErrorKind},
+    kernel::{DomainError, ErrorKind, Invalid},
+    values::Tag,
 };
 
 /// Why a command on a company is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompanyError {
     /// There is none with this id.
     #[error("there is no such company")]
@@ -28,11 +29,11 @@ pub enum CompanyError {
     #[error("a company has {MAX_DOMAINS} domains at most")]
     TooManyDomains,
     /// More labels than a company can carry.
-    #[error("a company carries {MAX_TAGS} tags at most")]
+    #[error("a company carries {} tags at most", Tag::MOST)]
     TooManyTags,
-    /// More custom attributes than a company can have.
-    #[error("a company has {MAX_ATTRIBUTES} custom attributes at most")]
-    TooManyAttributes,
+    /// A custom attribute is not as it may be.
+    #[error("{0}")]
+    Attribute(#[from] Invalid),
     /// The parent is not there, or beyond the caller's reach.
     #[error("there is no company that could be the parent")]
     UnknownParent,
@@ -57,7 +58,7 @@ impl DomainError for CompanyError {
             Self::AlreadyExists | Self::Deleted | Self::Merged { .. } | Self::Circular => ErrorKind::Conflict,
             Self::TooManyDomains
             | Self::TooManyTags
-            | Self::TooManyAttributes
+            | Self::Attribute(_)
             | Self::UnknownParent
             | Self::TooDeep
             | Self::UnknownLoser
@@ -73,7 +74,7 @@ impl DomainError for CompanyError {
             Self::Merged { .. } => "company.merged",
             Self::TooManyDomains => "company.too_many_domains",
             Self::TooManyTags => "company.too_many_tags",
-            Self::TooManyAttributes => "company.too_many_attributes",
+            Self::Attribute(invalid) => invalid.code,
             Self::UnknownParent => "company.unknown_parent",
             Self::Circular => "company.circular",
             Self::TooDeep => "company.too_deep",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CompanyGains, CompanyProfile};
+use super::CompanyProfile;
 use crate::{
     ids::{CompanyId, ProjectId, UserId},
     values::{
@@ -56,7 +56,13 @@ pub enum CompanyEvent {
     ProjectChanged { project_id: Option<ProjectId> },
     /// A custom attribute got a value.
     #[serde(rename = "company.attribute_set")]
-    AttributeSet { key: AttributeKey, value: AttributeValue },
+    AttributeSet {
+        key: AttributeKey,
+        value: AttributeValue,
+        /// Whether no other living company may have the value.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unique: bool,
+    },
     /// A custom attribute was removed.
     #[serde(rename = "company.attribute_removed")]
     AttributeRemoved { key: AttributeKey },
@@ -66,9 +72,9 @@ pub enum CompanyEvent {
     /// Labels were taken off.
     #[serde(rename = "company.untagged")]
     Untagged { tags: BTreeSet<Tag> },
-    /// It took another company in, and took over what it lacked itself.
+    /// It took another company in, and is known so now: with what it lacked itself.
     #[serde(rename = "company.absorbed")]
-    Absorbed(Box<CompanyGains>),
+    Absorbed { company_id: CompanyId, profile: Box<CompanyProfile> },
     /// It became a part of another company. Counts as deleted, for good.
     #[serde(rename = "company.merged")]
     Merged { into: CompanyId },

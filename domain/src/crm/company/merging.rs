@@ -1,15 +1,7 @@
 //! Two companies that turn out to be one: the winner takes the loser in.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::{CompanyError, CompanyEvent, CompanyProfile};
-use crate::{
-    ids::{CompanyId, ProjectId, UserId},
-    values::{Address, AttributeKey, AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, Tag, Website},
-};
+use crate::ids::CompanyId;
 
 /// A company that is to be taken in, as was seen before the command.
 #[derive(Debug, Clone)]
@@ -39,49 +31,6 @@ pub enum Kinship {
     Unclear,
 }
 
-/// What a company takes over from one that it takes in: what it lacks itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CompanyGains {
-    /// The company that was taken in.
-    pub company_id: CompanyId,
-    /// Domains.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub domains: BTreeSet<DomainName>,
-    /// A line of business.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub industry: Option<Label>,
-    /// How many people work there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub employees: Option<u32>,
-    /// A website.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub website: Option<Website>,
-    /// A telephone number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<PhoneNumber>,
-    /// An address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<Address>,
-    /// A stage on the way to being a customer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lifecycle_stage: Option<LifecycleStage>,
-    /// A parent: where it had none, or where the company that was taken in stood above it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent_id: Option<CompanyId>,
-    /// Somebody who looks after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner_id: Option<UserId>,
-    /// A workspace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub project_id: Option<ProjectId>,
-    /// Labels.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub tags: BTreeSet<Tag>,
-    /// Custom attributes.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub attributes: BTreeMap<AttributeKey, AttributeValue>,
-}
-
 impl CompanyProfile {
     /// Takes another company in. Where that one stands above, this one comes to its place, since all that belongs to the
     /// other will belong to this one.
@@ -97,50 +46,33 @@ impl CompanyProfile {
             Kinship::Above => true,
         };
         let loser = profile.ok_or(CompanyError::UnknownLoser)?;
-        let mut events = Vec::new();
-        if kinship == Kinship::Above && loser.parent_id.is_none() {
-            events.push(CompanyEvent::ParentChanged { parent_id: None });
-        }
-        let gains = self.gains(company_id, loser, inherits);
-        let mut after = self.clone();
-        after.take_over(gains.clone());
-        after.within_limits()?;
-        events.push(CompanyEvent::Absorbed(Box::new(gains)));
-        Ok(events)
+        let profile = Box::new(self.and(loser, inherits));
+        profile.within_limits()?;
+        Ok(vec![CompanyEvent::Absorbed { company_id, profile }])
     }
 
-    fn gains(&self, company_id: CompanyId, loser: Self, inherits: bool) -> CompanyGains {
-        let mut attributes = loser.attributes;
-        attributes.retain(|key, _| !self.attributes.contains_key(key));
-        CompanyGains {
-            company_id,
-            domains: loser.domains.difference(&self.domains).cloned().collect(),
-            industry: loser.industry.filter(|_| self.industry.is_none()),
-            employees: loser.employees.filter(|_| self.employees.is_none()),
-            website: loser.website.filter(|_| self.website.is_none()),
-            phone: loser.phone.filter(|_| self.phone.is_none()),
-            address: loser.address.filter(|_| self.address.is_none()),
-            lifecycle_stage: loser.lifecycle_stage.filter(|_| self.lifecycle_stage.is_none()),
-            parent_id: loser.parent_id.filter(|_| inherits),
-            owner_id: loser.owner_id.filter(|_| self.owner_id.is_none()),
-            project_id: loser.project_id.filter(|_| self.project_id.is_none()),
-            tags: loser.tags.difference(&self.tags).cloned().collect(),
-            attributes,
+    /// The profile of two that are one: what this one has stays, and what it lacks is taken from the other.
+    fn and(&self, other: Self, inherits: bool) -> Self {
+        let this = self.clone();
+        Self {
+            name: this.name,
+            domains: this.domains.into_iter().chain(other.domains).collect(),
+            industry: this.industry.or(other.industry),
+            employees: this.employees.or(other.employees),
+            website: this.website.or(other.website),
+            phone: this.phone.or(other.phone),
+            address: this.address.or(other.address),
+            lifecycle_stage: this.lifecycle_stage.or(other.lifecycle_stage),
+            parent_id: if inherits { other.parent_id } else { this.parent_id },
+            owner_id: this.owner_id.or(other.owner_id),
+            project_id: this.project_id.or(other.project_id),
+            tags: this.tags.into_iter().chain(other.tags).collect(),
+            unique_attributes: {
+                // What this one has stays, so that what the other has under the same key is let go.
+                let of_other = other.unique_attributes.into_iter().filter(|key| !this.attributes.contains_key(key));
+                this.unique_attributes.into_iter().chain(of_other).collect()
+            },
+            attributes: other.attributes.into_iter().chain(this.attributes).collect(),
         }
-    }
-
-    pub(super) fn take_over(&mut self, gains: CompanyGains) {
-        self.domains.extend(gains.domains);
-        self.industry = gains.industry.or(self.industry.take());
-        self.employees = gains.employees.or(self.employees);
-        self.website = gains.website.or(self.website.take());
-        self.phone = gains.phone.or(self.phone.take());
-        self.address = gains.address.or(self.address.take());
-        self.lifecycle_stage = gains.lifecycle_stage.or(self.lifecycle_stage);
-        self.parent_id = gains.parent_id.or(self.parent_id);
-        self.owner_id = gains.owner_id.or(self.owner_id);
-        self.project_id = gains.project_id.or(self.project_id);
-        self.tags.extend(gains.tags);
-        self.attributes.extend(gains.attributes);
     }
 }

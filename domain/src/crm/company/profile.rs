@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Ancestry, CompanyChange, CompanyError, CompanyEvent, MAX_ATTRIBUTES, MAX_DOMAINS, MAX_TAGS};
+use super::{Ancestry, CompanyChange, CompanyError, CompanyEvent, MAX_DOMAINS};
 use crate::{
+    crm::custom_field::{AttributeChange, Schema, check_count, note_unique},
     ids::{CompanyId, ProjectId, UserId},
     values::{
         Address, AttributeKey, AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, Tag, Title, Website,
@@ -54,6 +55,9 @@ pub struct CompanyProfile {
     /// What is to be noted beyond the fields above.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<AttributeKey, AttributeValue>,
+    /// Those of its custom attributes whose value no other living company of the organization may have.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unique_attributes: BTreeSet<AttributeKey>,
 }
 
 impl CompanyProfile {
@@ -73,24 +77,23 @@ impl CompanyProfile {
             project_id: None,
             tags: BTreeSet::new(),
             attributes: BTreeMap::new(),
+            unique_attributes: BTreeSet::new(),
         }
     }
 
-    pub(super) fn checked(self: Box<Self>, ancestry: Ancestry) -> Result<Box<Self>, CompanyError> {
+    pub(super) fn checked(self: Box<Self>, ancestry: Ancestry, schema: &Schema) -> Result<Box<Self>, CompanyError> {
         check_parent(self.parent_id, ancestry)?;
         self.within_limits()?;
-        Ok(self)
+        self.defined(schema)
     }
 
     pub(super) fn within_limits(&self) -> Result<(), CompanyError> {
         if self.domains.len() > MAX_DOMAINS {
             Err(CompanyError::TooManyDomains)
-        } else if self.tags.len() > MAX_TAGS {
+        } else if self.tags.len() > Tag::MOST {
             Err(CompanyError::TooManyTags)
-        } else if self.attributes.len() > MAX_ATTRIBUTES {
-            Err(CompanyError::TooManyAttributes)
         } else {
-            Ok(())
+            Ok(check_count(self.attributes.len())?)
         }
     }
 
@@ -124,43 +127,49 @@ impl CompanyProfile {
         events.extend(change.owner_id.differing(self.owner_id.as_ref()).map(|owner_id| OwnerChanged { owner_id }));
         let project = change.project_id.differing(self.project_id.as_ref());
         events.extend(project.map(|project_id| ProjectChanged { project_id }));
-        events.extend(self.attributes_changed(change.attributes)?);
+        events.extend(self.attributes_changed(&change.schema, change.attributes)?);
         Ok(events)
+    }
+
+    /// The same, with custom attributes as they may be.
+    fn defined(mut self: Box<Self>, schema: &Schema) -> Result<Box<Self>, CompanyError> {
+        for AttributeChange { key, value, unique } in schema.begun(std::mem::take(&mut self.attributes))? {
+            note_unique(&mut self.unique_attributes, &key, unique);
+            self.attributes.extend(value.map(|value| (key, value)));
+        }
+        check_count(self.attributes.len())?;
+        Ok(self)
     }
 
     fn attributes_changed(
         &self,
-        change: BTreeMap<AttributeKey, Option<AttributeValue>>,
+        schema: &Schema,
+        wanted: BTreeMap<AttributeKey, Option<AttributeValue>>,
     ) -> Result<Vec<CompanyEvent>, CompanyError> {
-        let mut events = Vec::new();
-        let mut count = self.attributes.len();
-        for (key, value) in change {
-            match (self.attributes.get(&key), value) {
-                (None, None) => {}
-                (Some(_), None) => {
-                    count -= 1;
-                    events.push(CompanyEvent::AttributeRemoved { key });
-                }
-                (Some(present), Some(value)) if *present == value => {}
-                (present, Some(value)) => {
-                    count += usize::from(present.is_none());
-                    events.push(CompanyEvent::AttributeSet { key, value });
-                }
-            }
+        let changes = schema.changes(|key| self.attributes.get(key).map(Some), &self.unique_attributes, wanted)?;
+        let mut keys: BTreeSet<_> = self.attributes.keys().collect();
+        for AttributeChange { key, value, .. } in &changes {
+            if value.is_some() {
+                keys.insert(key)
+            } else {
+                keys.remove(key)
+            };
         }
-        if count > MAX_ATTRIBUTES { Err(CompanyError::TooManyAttributes) } else { Ok(events) }
+        check_count(keys.len())?;
+        let event = |AttributeChange { key, value, unique }| match value {
+            Some(value) => CompanyEvent::AttributeSet { key, value, unique },
+            None => CompanyEvent::AttributeRemoved { key },
+        };
+        Ok(changes.into_iter().map(event).collect())
     }
 
-    pub(super) fn tagged(&self, tags: BTreeSet<Tag>) -> Result<Vec<CompanyEvent>, CompanyError> {
-        let tags: BTreeSet<_> = tags.difference(&self.tags).cloned().collect();
-        if self.tags.len() + tags.len() > MAX_TAGS {
-            return Err(CompanyError::TooManyTags);
-        }
+    pub(super) fn tagged(&self, tags: &BTreeSet<Tag>) -> Result<Vec<CompanyEvent>, CompanyError> {
+        let tags = Tag::added(&self.tags, tags).ok_or(CompanyError::TooManyTags)?;
         Ok(if tags.is_empty() { vec![] } else { vec![CompanyEvent::Tagged { tags }] })
     }
 
-    pub(super) fn untagged(&self, tags: BTreeSet<Tag>) -> Option<CompanyEvent> {
-        let tags: BTreeSet<_> = tags.intersection(&self.tags).cloned().collect();
+    pub(super) fn untagged(&self, tags: &BTreeSet<Tag>) -> Option<CompanyEvent> {
+        let tags = Tag::taken(&self.tags, tags);
         (!tags.is_empty()).then_some(CompanyEvent::Untagged { tags })
     }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyProfile, Kinship};
 use crate::{
+    crm::Schema,
     kernel::{Invalid, Patch, testing::Story},
     values::{
         Address, AddressParts, AttributeKey, AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, Tag,
@@ -49,6 +50,7 @@ fn life() -> Result<Vec<CompanyCommand>, Invalid> {
         project_id: Some(Uuid::from_u128(2).into()),
         tags: BTreeSet::from([Tag::new("harbour")?]),
         attributes: BTreeMap::from([(segment.clone(), midmarket)]),
+        unique_attributes: BTreeSet::new(),
     };
     let change = CompanyChange {
         name: Some(Title::new("Lima Shipping")?),
@@ -67,6 +69,7 @@ fn life() -> Result<Vec<CompanyCommand>, Invalid> {
             let (tier, gold) = attribute("tier", json!("gold"))?;
             BTreeMap::from([(tier, Some(gold)), (segment, None)])
         },
+        schema: Schema::default(),
     };
     let mut loser = CompanyProfile::named(Title::new("Lima")?);
     loser.domains.insert(DomainName::new("lima.test")?);
@@ -75,7 +78,7 @@ fn life() -> Result<Vec<CompanyCommand>, Invalid> {
     let absorption =
         Absorption { company_id: Uuid::from_u128(6).into(), profile: Some(loser), kinship: Kinship::Apart };
     Ok(vec![
-        CompanyCommand::Create(Box::new(profile), Ancestry::Sound),
+        CompanyCommand::Create(Box::new(profile), Ancestry::Sound, Schema::default()),
         CompanyCommand::Change(Box::new(change)),
         CompanyCommand::Tag(BTreeSet::from([Tag::new("customer")?])),
         CompanyCommand::Untag(BTreeSet::from([Tag::new("harbour")?])),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Channel, Consent, ContactProfile, Employment};
 use crate::{
+    crm::custom_field::note_unique,
     ids::{CompanyId, ContactId, ProjectId, UserId},
     kernel::Personal,
     values::{
@@ -94,7 +95,13 @@ pub enum ContactEvent {
     ProjectChanged { project_id: Option<ProjectId> },
     /// A custom attribute got a value.
     #[serde(rename = "contact.attribute_set")]
-    AttributeSet { key: AttributeKey, value: Personal<AttributeValue> },
+    AttributeSet {
+        key: AttributeKey,
+        value: Personal<AttributeValue>,
+        /// Whether no other living contact may have the value.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unique: bool,
+    },
     /// A custom attribute was removed.
     #[serde(rename = "contact.attribute_removed")]
     AttributeRemoved { key: AttributeKey },
@@ -157,8 +164,14 @@ impl ContactProfile {
             ContactEvent::CompanyUnlinked { company_id } => drop(self.companies.remove(&company_id)),
             ContactEvent::OwnerChanged { owner_id } => self.owner_id = owner_id,
             ContactEvent::ProjectChanged { project_id } => self.project_id = project_id,
-            ContactEvent::AttributeSet { key, value } => drop(self.attributes.insert(key, value)),
-            ContactEvent::AttributeRemoved { key } => drop(self.attributes.remove(&key)),
+            ContactEvent::AttributeSet { key, value, unique } => {
+                note_unique(&mut self.unique_attributes, &key, unique);
+                self.attributes.insert(key, value);
+            }
+            ContactEvent::AttributeRemoved { key } => {
+                note_unique(&mut self.unique_attributes, &key, false);
+                self.attributes.remove(&key);
+            }
             ContactEvent::Tagged { tags } => self.tags.extend(tags),
             ContactEvent::Untagged { tags } => self.tags.retain(|tag| !tags.contains(tag)),
             ContactEvent::Erased {} => self.erase(),

@@ -49,6 +49,7 @@ pub struct ContactUpsert {
 impl ContactUpsert {
     /// The profile of somebody who becomes known by it, and has the key.
     pub(super) fn begun(self) -> Result<ContactProfile, ContactError> {
+        let schema = self.change.schema.clone();
         let mut profile = ContactProfile::begun(self.change, self.tags)?;
         match self.by {
             ContactKey::Email(email) => {
@@ -58,6 +59,6 @@ impl ContactUpsert {
             }
             ContactKey::ExternalId(id) => drop(profile.external_ids.insert(id)),
         }
-        profile.checked()
+        profile.defined(&schema)
     }
 }

@@ -11,6 +11,7 @@ use super::{
     consent::{Channel, Consent, latest},
 };
 use crate::{
+    crm::custom_field::{AttributeChange, Schema, check_count, note_unique},
     ids::{CompanyId, ProjectId, UserId},
     kernel::{Invalid, Patch, Personal},
     values::{
@@ -19,10 +20,6 @@ use crate::{
     },
 };
 
-/// How many tags a contact may carry.
-pub(super) const MAX_TAGS: usize = 100;
-/// How many custom attributes a contact may have.
-pub(super) const MAX_ATTRIBUTES: usize = 100;
 /// How many networks, names in other systems and companies each.
 pub(super) const MAX_OF_OTHERS: usize = 50;
 
@@ -87,6 +84,9 @@ pub struct ContactProfile {
     /// What the company wishes to note beyond the fields above. All of it counts as personal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<AttributeKey, Personal<AttributeValue>>,
+    /// Those of its custom attributes whose value no other living contact of the organization may have.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unique_attributes: BTreeSet<AttributeKey>,
 }
 
 /// How a person belongs to a company.
@@ -150,6 +150,8 @@ pub struct ContactChange {
     pub project_id: Patch<ProjectId>,
     /// Custom attributes to set, or with `None` to remove.
     pub attributes: BTreeMap<AttributeKey, Option<AttributeValue>>,
+    /// What they may be.
+    pub schema: Schema,
 }
 
 impl<T: PartialEq + Clone> PointsChange<T> {
@@ -182,15 +184,29 @@ impl ContactProfile {
         Self::of(name.into())
     }
 
-    /// A profile of which everything is known that a change says, and that carries labels.
+    /// A profile of which everything is known that a change says, and that carries labels. Whether its custom attributes are as they
+    /// may be is seen when it is to be created.
     ///
     /// # Errors
     /// `contact.nameless`, or that it is too much.
-    pub fn begun(change: ContactChange, tags: BTreeSet<Tag>) -> Result<Self, ContactError> {
+    pub fn begun(mut change: ContactChange, tags: BTreeSet<Tag>) -> Result<Self, ContactError> {
         let profile = Self::named(change.name.clone().ok_or(ContactError::Nameless)?);
+        let attributes = std::mem::take(&mut change.attributes);
         let mut events = profile.changes(change)?;
-        events.extend(profile.tagged(tags)?);
-        Ok(profile.after(&events))
+        events.extend(profile.tagged(&tags)?);
+        let attributes = attributes.into_iter().filter_map(|(key, value)| Some((key, value?.into())));
+        Ok(Self { attributes: attributes.collect(), ..profile.after(&events) })
+    }
+
+    /// The profile of a new contact, whose custom attributes are as they may be.
+    pub(super) fn defined(mut self, schema: &Schema) -> Result<Self, ContactError> {
+        let given = std::mem::take(&mut self.attributes).into_iter();
+        let given = given.filter_map(|(key, value)| Some((key, value.known()?.clone())));
+        for AttributeChange { key, value, unique } in schema.begun(given).map_err(ContactError::Attribute)? {
+            note_unique(&mut self.unique_attributes, &key, unique);
+            self.attributes.extend(value.map(|value| (key, value.into())));
+        }
+        self.checked()
     }
 
     fn of(name: Personal<PersonName>) -> Self {
@@ -213,6 +229,7 @@ impl ContactProfile {
             project_id: None,
             tags: BTreeSet::new(),
             attributes: BTreeMap::new(),
+            unique_attributes: BTreeSet::new(),
         }
     }
 
@@ -224,10 +241,9 @@ impl ContactProfile {
 
     /// Refuses more than there may be.
     pub(super) fn checked(self) -> Result<Self, ContactError> {
-        if self.tags.len() > MAX_TAGS {
+        check_count(self.attributes.len()).map_err(ContactError::Attribute)?;
+        if self.tags.len() > Tag::MOST {
             Err(ContactError::TooManyTags)
-        } else if self.attributes.len() > MAX_ATTRIBUTES {
-            Err(ContactError::TooManyAttributes)
         } else if self.handles.len() > MAX_OF_OTHERS {
             Err(ContactError::TooManyHandles)
         } else if self.external_ids.len() > MAX_OF_OTHERS {
@@ -283,29 +299,25 @@ impl ContactProfile {
         events.extend(change.owner_id.differing(self.owner_id.as_ref()).map(|owner_id| OwnerChanged { owner_id }));
         let project = change.project_id.differing(self.project_id.as_ref());
         events.extend(project.map(|project_id| ProjectChanged { project_id }));
-        let attributes = differences(&self.attributes, personal(change.attributes));
-        events.extend(attributes.into_iter().map(|(key, value)| match value {
-            Some(value) => AttributeSet { key, value },
+        let present = |key: &AttributeKey| self.attributes.get(key).map(Personal::known);
+        let attributes = change.schema.changes(present, &self.unique_attributes, change.attributes);
+        let attributes = attributes.map_err(ContactError::Attribute)?.into_iter();
+        events.extend(attributes.map(|AttributeChange { key, value, unique }| match value {
+            Some(value) => AttributeSet { key, value: value.into(), unique },
             None => AttributeRemoved { key },
         }));
         self.after(&events).checked()?;
         Ok(events)
     }
 
-    pub(super) fn tagged(&self, tags: BTreeSet<Tag>) -> Result<Vec<ContactEvent>, ContactError> {
-        let tags: BTreeSet<_> = tags.into_iter().filter(|tag| !self.tags.contains(tag)).collect();
-        if tags.is_empty() {
-            Ok(vec![])
-        } else if self.tags.len() + tags.len() > MAX_TAGS {
-            Err(ContactError::TooManyTags)
-        } else {
-            Ok(vec![ContactEvent::Tagged { tags }])
-        }
+    pub(super) fn tagged(&self, tags: &BTreeSet<Tag>) -> Result<Vec<ContactEvent>, ContactError> {
+        let tags = Tag::added(&self.tags, tags).ok_or(ContactError::TooManyTags)?;
+        Ok(if tags.is_empty() { vec![] } else { vec![ContactEvent::Tagged { tags }] })
     }
 
-    pub(super) fn untagged(&self, tags: BTreeSet<Tag>) -> Vec<ContactEvent> {
-        let tags: BTreeSet<_> = tags.into_iter().filter(|tag| self.tags.contains(tag)).collect();
-        (!tags.is_empty()).then_some(ContactEvent::Untagged { tags }).into_iter().collect()
+    pub(super) fn untagged(&self, tags: &BTreeSet<Tag>) -> Vec<ContactEvent> {
+        let tags = Tag::taken(&self.tags, tags);
+        if tags.is_empty() { vec![] } else { vec![ContactEvent::Untagged { tags }] }
     }
 
     /// The link to a company, unless it is there as it shall be.
@@ -346,6 +358,11 @@ impl ContactProfile {
             owner_id: this.owner_id.or(other.owner_id),
             project_id: this.project_id.or(other.project_id),
             tags: this.tags.into_iter().chain(other.tags).collect(),
+            unique_attributes: {
+                // What this one has stays, so that what the other has under the same key is let go.
+                let of_other = other.unique_attributes.into_iter().filter(|key| !this.attributes.contains_key(key));
+                this.unique_attributes.into_iter().chain(of_other).collect()
+            },
             attributes: union(&this.attributes, other.attributes),
         }
         .checked()

@@ -11,6 +11,7 @@ use super::{
     PointsChange,
 };
 use crate::{
+    crm::Schema,
     kernel::{Aggregate, Invalid, Patch, Personal, testing::Story},
     values::{
         Address, AddressParts, AttributeKey, AttributeValue, Email, ExternalId, Handle, Label, Language,
@@ -47,7 +48,7 @@ fn life() -> Result<Vec<ContactCommand>, Invalid> {
         until: NaiveDate::from_ymd_opt(2025, 3, 31),
     };
     Ok(vec![
-        ContactCommand::Create(Box::new(profile)),
+        ContactCommand::Create(Box::new(profile), Schema::default()),
         ContactCommand::Change(Box::new(change()?)),
         ContactCommand::Tag(BTreeSet::from([Tag::new("lisbon")?, Tag::new("customer")?])),
         ContactCommand::Untag(BTreeSet::from([Tag::new("vip")?])),
@@ -109,6 +110,7 @@ fn change() -> Result<ContactChange, Invalid> {
             (AttributeKey::new("language")?, Some(AttributeValue::new(json!("pt"))?)),
             (AttributeKey::new("budget")?, None),
         ]),
+        schema: Schema::default(),
     })
 }
 

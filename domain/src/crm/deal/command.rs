@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::DealProfile;
 use crate::{
-    crm::Pipeline,
+    crm::{Pipeline, Schema},
     ids::{CompanyId, ContactId, PipelineId, ProjectId, StageId, UserId},
     kernel::Patch,
     values::{AttributeKey, AttributeValue, Label, Money, Tag, Title},
@@ -105,6 +105,8 @@ pub struct Seen {
     pub contacts: BTreeSet<ContactId>,
     /// Those of its companies that are there and within the caller's reach.
     pub companies: BTreeSet<CompanyId>,
+    /// What its custom attributes may be.
+    pub schema: Schema,
 }
 
 /// A change of attributes, in the sense of JSON merge patch (RFC 7396).
@@ -124,4 +126,6 @@ pub struct DealChange {
     pub project_id: Patch<ProjectId>,
     /// Custom attributes to set, or with `None` to remove.
     pub attributes: BTreeMap<AttributeKey, Option<AttributeValue>>,
+    /// What they may be.
+    pub schema: Schema,
 }

@@ -1,10 +1,13 @@
 //! Why a command on a deal is refused.
 
-use super::{MAX_ATTRIBUTES, MAX_COMPANIES, MAX_CONTACTS, MAX_TAGS};
-use crate::kernel::{DomainError, ErrorKind};
+use super::{MAX_COMPANIES, MAX_CONTACTS};
+use crate::{
+    kernel::{DomainError, ErrorKind, Invalid},
+    values::Tag,
+};
 
 /// Why a command on a deal is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DealError {
     /// There is none with this id.
     #[error("there is no such deal")]
@@ -40,11 +43,11 @@ pub enum DealError {
     #[error("a deal names {MAX_COMPANIES} companies at most")]
     TooManyCompanies,
     /// More labels than a deal can carry.
-    #[error("a deal carries {MAX_TAGS} tags at most")]
+    #[error("a deal carries {} tags at most", Tag::MOST)]
     TooManyTags,
-    /// More custom attributes than a deal can have.
-    #[error("a deal has {MAX_ATTRIBUTES} custom attributes at most")]
-    TooManyAttributes,
+    /// A custom attribute is not as it may be.
+    #[error("{0}")]
+    Attribute(#[from] Invalid),
     /// Less than nothing.
     #[error("the value of a deal is not negative")]
     NegativeValue,
@@ -68,7 +71,7 @@ impl DomainError for DealError {
             | Self::TooManyContacts
             | Self::TooManyCompanies
             | Self::TooManyTags
-            | Self::TooManyAttributes
+            | Self::Attribute(_)
             | Self::NegativeValue
             | Self::ReasonRequired
             | Self::UnknownReason => ErrorKind::Invalid,
@@ -89,7 +92,7 @@ impl DomainError for DealError {
             Self::TooManyContacts => "deal.too_many_contacts",
             Self::TooManyCompanies => "deal.too_many_companies",
             Self::TooManyTags => "deal.too_many_tags",
-            Self::TooManyAttributes => "deal.too_many_attributes",
+            Self::Attribute(invalid) => invalid.code,
             Self::NegativeValue => "deal.negative_value",
             Self::ReasonRequired => "deal.reason_required",
             Self::UnknownReason => "deal.unknown_reason",

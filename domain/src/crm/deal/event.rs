@@ -40,7 +40,13 @@ pub enum DealEvent {
     ProjectChanged { project_id: Option<ProjectId> },
     /// A custom attribute got a value.
     #[serde(rename = "deal.attribute_set")]
-    AttributeSet { key: AttributeKey, value: AttributeValue },
+    AttributeSet {
+        key: AttributeKey,
+        value: AttributeValue,
+        /// Whether no other living deal may have the value.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unique: bool,
+    },
     /// A custom attribute was removed.
     #[serde(rename = "deal.attribute_removed")]
     AttributeRemoved { key: AttributeKey },

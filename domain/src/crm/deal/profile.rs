@@ -6,10 +6,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    DealChange, DealError, DealEvent, MAX_ATTRIBUTES, MAX_COMPANIES, MAX_CONTACTS, MAX_TAGS, Seen, journey::check_stage,
-};
+use super::{DealChange, DealError, DealEvent, MAX_COMPANIES, MAX_CONTACTS, Seen, journey::check_stage};
 use crate::{
+    crm::custom_field::{AttributeChange, Schema, check_count, note_unique},
     ids::{CompanyId, ContactId, PipelineId, ProjectId, StageId, UserId},
     kernel::Patch,
     values::{AttributeKey, AttributeValue, Label, Money, Tag, Title},
@@ -53,6 +52,9 @@ pub struct DealProfile {
     /// What is to be noted beyond the fields above.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<AttributeKey, AttributeValue>,
+    /// Those of its custom attributes whose value no other living deal of the organization may have.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unique_attributes: BTreeSet<AttributeKey>,
 }
 
 impl DealProfile {
@@ -72,21 +74,19 @@ impl DealProfile {
             company_ids: BTreeSet::new(),
             tags: BTreeSet::new(),
             attributes: BTreeMap::new(),
+            unique_attributes: BTreeSet::new(),
         }
     }
 
     pub(super) fn checked(self: Box<Self>, seen: &Seen) -> Result<Self, DealError> {
         check_stage(seen.pipeline.as_ref(), self.stage_id)?;
         check_value(self.value)?;
-        if self.tags.len() > MAX_TAGS {
+        if self.tags.len() > Tag::MOST {
             return Err(DealError::TooManyTags);
-        }
-        if self.attributes.len() > MAX_ATTRIBUTES {
-            return Err(DealError::TooManyAttributes);
         }
         check_contacts(&self.contact_ids, &self.contact_ids, &seen.contacts)?;
         check_companies(&self.company_ids, &self.company_ids, &seen.companies)?;
-        Ok(*self)
+        Ok(*self.defined(&seen.schema)?)
     }
 
     /// One event for each thing that differs.
@@ -104,43 +104,49 @@ impl DealProfile {
         events.extend(change.owner_id.differing(self.owner_id.as_ref()).map(|owner_id| OwnerChanged { owner_id }));
         let project = change.project_id.differing(self.project_id.as_ref());
         events.extend(project.map(|project_id| ProjectChanged { project_id }));
-        events.extend(self.attributes_changed(change.attributes)?);
+        events.extend(self.attributes_changed(&change.schema, change.attributes)?);
         Ok(events)
+    }
+
+    /// The same, with custom attributes as they may be.
+    fn defined(mut self: Box<Self>, schema: &Schema) -> Result<Box<Self>, DealError> {
+        for AttributeChange { key, value, unique } in schema.begun(std::mem::take(&mut self.attributes))? {
+            note_unique(&mut self.unique_attributes, &key, unique);
+            self.attributes.extend(value.map(|value| (key, value)));
+        }
+        check_count(self.attributes.len())?;
+        Ok(self)
     }
 
     fn attributes_changed(
         &self,
-        change: BTreeMap<AttributeKey, Option<AttributeValue>>,
+        schema: &Schema,
+        wanted: BTreeMap<AttributeKey, Option<AttributeValue>>,
     ) -> Result<Vec<DealEvent>, DealError> {
-        let mut events = Vec::new();
-        let mut count = self.attributes.len();
-        for (key, value) in change {
-            match (self.attributes.get(&key), value) {
-                (None, None) => {}
-                (Some(_), None) => {
-                    count -= 1;
-                    events.push(DealEvent::AttributeRemoved { key });
-                }
-                (Some(present), Some(value)) if *present == value => {}
-                (present, Some(value)) => {
-                    count += usize::from(present.is_none());
-                    events.push(DealEvent::AttributeSet { key, value });
-                }
-            }
+        let changes = schema.changes(|key| self.attributes.get(key).map(Some), &self.unique_attributes, wanted)?;
+        let mut keys: BTreeSet<_> = self.attributes.keys().collect();
+        for AttributeChange { key, value, .. } in &changes {
+            if value.is_some() {
+                keys.insert(key)
+            } else {
+                keys.remove(key)
+            };
         }
-        if count > MAX_ATTRIBUTES { Err(DealError::TooManyAttributes) } else { Ok(events) }
+        check_count(keys.len())?;
+        let event = |AttributeChange { key, value, unique }| match value {
+            Some(value) => DealEvent::AttributeSet { key, value, unique },
+            None => DealEvent::AttributeRemoved { key },
+        };
+        Ok(changes.into_iter().map(event).collect())
     }
 
-    pub(super) fn tagged(&self, tags: BTreeSet<Tag>) -> Result<Vec<DealEvent>, DealError> {
-        let tags: BTreeSet<_> = tags.difference(&self.tags).cloned().collect();
-        if self.tags.len() + tags.len() > MAX_TAGS {
-            return Err(DealError::TooManyTags);
-        }
+    pub(super) fn tagged(&self, tags: &BTreeSet<Tag>) -> Result<Vec<DealEvent>, DealError> {
+        let tags = Tag::added(&self.tags, tags).ok_or(DealError::TooManyTags)?;
         Ok(if tags.is_empty() { vec![] } else { vec![DealEvent::Tagged { tags }] })
     }
 
-    pub(super) fn untagged(&self, tags: BTreeSet<Tag>) -> Option<DealEvent> {
-        let tags: BTreeSet<_> = tags.intersection(&self.tags).cloned().collect();
+    pub(super) fn untagged(&self, tags: &BTreeSet<Tag>) -> Option<DealEvent> {
+        let tags = Tag::taken(&self.tags, tags);
         (!tags.is_empty()).then_some(DealEvent::Untagged { tags })
     }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Deal, DealChange, DealCommand, DealProfile, Seen};
 use crate::{
+    crm::Schema,
     crm::{Pipeline, PipelineProfile, Stage},
     kernel::{Invalid, Patch, testing::Story},
     values::{AttributeKey, AttributeValue, Currency, Label, Money, Percent, Tag, Title},
@@ -73,11 +74,13 @@ fn life() -> Result<Vec<DealCommand>, Invalid> {
             let (colour, yellow) = attribute("colour", json!("yellow"))?;
             BTreeMap::from([(colour, Some(yellow)), (term, None)])
         },
+        schema: Schema::default(),
     };
     let seen = Seen {
         pipeline: Some(pipeline.clone()),
         contacts: profile.contact_ids.clone(),
         companies: profile.company_ids.clone(),
+        schema: Schema::default(),
     };
     let (contact_ids, company_ids) = (BTreeSet::from([contacts[1].into()]), BTreeSet::from([companies[1].into()]));
     let seen_pipeline = || Some(Box::new(pipeline.clone()));

@@ -215,7 +215,7 @@ fn done() -> openapi::Object {
         .build()
 }
 
-/// Executes the operations of a batch, which `meant` turns into commands.
+/// Executes the operations of a batch, which `meant` turns into commands, and to which `facts` adds what they have to know.
 ///
 /// # Errors
 /// Of an atomic batch whatever one of them is refused for, its place named; otherwise what concerns the batch as a whole.
@@ -224,13 +224,15 @@ pub(crate) async fn batch<A: Aggregate, V, P: Permits<A>>(
     cx: &Authorized<P>,
     batch: Batch<V>,
     meant: impl Fn(Operation<V>) -> Result<Meant<A>, Problem>,
+    facts: impl AsyncFnOnce(Vec<&mut A::Command>) -> Result<(), AppError>,
 ) -> Result<BatchAnswer, Problem> {
     let Batch { atomic, operations: List(operations) } = batch;
     if operations.is_empty() {
         let none = Invalid::new("batch.empty", "must hold an operation at least");
         return Err(Problem::invalid(vec![Fault::at("/operations".to_owned(), none)]));
     }
-    let all: Vec<_> = operations.into_iter().map(|Object(operation)| meant(operation)).collect();
+    let mut all: Vec<_> = operations.into_iter().map(|Object(operation)| meant(operation)).collect();
+    facts(all.iter_mut().flatten().map(|meant| &mut meant.command).collect()).await?;
     let mut holders = holders(app, cx, &all).await?;
     // What is made by whoever is the first to be accepted.
     let mut unborn = BTreeSet::new();

@@ -6,6 +6,7 @@ mod export;
 mod page;
 mod receipt;
 mod record;
+mod register;
 mod timeline;
 
 pub(crate) use batch::{Batch, BatchAnswer, Meant, Operation, batch};
@@ -14,6 +15,7 @@ pub(crate) use export::exported;
 pub(crate) use page::{FilterBody, FilterOperator, ListParams, Page, Search, fields, limit, page, search};
 pub(crate) use receipt::{Created, CreatedBelow, REPLAYED, Receipt};
 pub(crate) use record::{Record, ShowDeleted, missing, record, shown};
+pub(crate) use register::{RegisterParams, register_page};
 pub(crate) use timeline::{TimelineItem, TimelineParams, timeline_page};
 
 use actix_web::http::header::{HeaderValue, InvalidHeaderValue};

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody};
 use fairlead_application::{
-    Recorded,
+    App, AppError, Recorded,
     access::{Authorized, Reveals},
-    list::{AllLists, Cursors, Filter, FilterError, ListQuery, Listed, Place, Search as Words, Sort},
+    crm::attribute_fields,
+    list::{AllLists, Cursors, Field, Fields, Filter, FilterError, ListQuery, Listed, Place, Search as Words, Sort},
 };
 use fairlead_domain::kernel::Invalid;
 use serde::{Deserialize, Serialize};
@@ -158,7 +159,15 @@ pub(crate) fn fields<A: Listed>() -> String {
         fields.map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ")
     };
     let searched = if A::SEARCHED { "Can be searched by `q`" } else { "Can't be searched by `q`" };
-    format!("{searched}; filtered by {}; sorted by {}. What is deleted is left out.", names(false), names(true))
+    let attributes = match A::ATTRIBUTES {
+        Some(_) => " Filtered and sorted by custom fields as well: `attributes.<key>`.",
+        None => "",
+    };
+    format!(
+        "{searched}; filtered by {}; sorted by {}.{attributes} What is deleted is left out.",
+        names(false),
+        names(true)
+    )
 }
 
 /// Where a request says what it asks for.
@@ -178,8 +187,9 @@ impl Said {
 }
 
 /// What a request asks for, but for the filter.
-struct Asked {
+struct Asked<'f> {
     said: Said,
+    fields: Fields<'f>,
     q: Option<String>,
     sort: Option<String>,
     limit: Result<u16, Invalid>,
@@ -191,16 +201,19 @@ struct Asked {
 /// # Errors
 /// Everything that is wrong with the parameters at once, or the list's failure.
 pub(crate) async fn page<A: Listed, T: From<Recorded<A>>>(
+    app: &App,
     lists: &AllLists,
     cursors: &Cursors,
     cx: &Authorized<impl Reveals<A>>,
     path: &str,
     params: ListParams,
 ) -> Result<Page<T>, Problem> {
+    let custom = attributes::<A>(app, cx, [params.filter.as_deref(), params.sort.as_deref()]).await?;
+    let fields = Fields::new(A::FIELDS, &custom);
     let mut check = Check::default();
-    let filter = check.parameter("filter", filter::<A>(params.filter.as_deref().unwrap_or_default()));
+    let filter = check.parameter("filter", filter(params.filter.as_deref().unwrap_or_default(), fields));
     let ListParams { q, sort, cursor, .. } = params;
-    let asked = Asked { said: Said::InQuery, q, sort, limit: limit(params.limit.as_deref()), cursor };
+    let asked = Asked { said: Said::InQuery, fields, q, sort, limit: limit(params.limit.as_deref()), cursor };
     answered(lists, cursors, cx, path, check, filter, asked).await
 }
 
@@ -209,14 +222,18 @@ pub(crate) async fn page<A: Listed, T: From<Recorded<A>>>(
 /// # Errors
 /// As [`page`].
 pub(crate) async fn search<A: Listed, T: From<Recorded<A>>>(
+    app: &App,
     lists: &AllLists,
     cursors: &Cursors,
     cx: &Authorized<impl Reveals<A>>,
     path: &str,
     body: Search,
 ) -> Result<Page<T>, Problem> {
+    let filter = body.filter.as_ref().map(Value::to_string);
+    let custom = attributes::<A>(app, cx, [filter.as_deref(), body.sort.as_deref()]).await?;
+    let fields = Fields::new(A::FIELDS, &custom);
     let mut check = Check::default();
-    let filter = body.filter.map_or(Ok(Filter::Everything), |json| Filter::from_json(&json, A::FIELDS));
+    let filter = body.filter.map_or(Ok(Filter::Everything), |json| Filter::from_json(&json, fields));
     let filter = filter.map_err(|FilterError { place, code, detail }| match place {
         Place::Pointer(pointer) => (format!("/filter{pointer}"), Invalid::new(code, detail)),
         Place::Character(_) => ("/filter".to_owned(), Invalid::new(code, detail)),
@@ -226,7 +243,8 @@ pub(crate) async fn search<A: Listed, T: From<Recorded<A>>>(
         Err((pointer, invalid)) => check.at(pointer, Err(invalid)),
     };
     let Search { q, sort, cursor, .. } = body;
-    let asked = Asked { said: Said::InBody, q, sort, limit: within(body.limit.or(Some(DEFAULT_LIMIT))), cursor };
+    let asked =
+        Asked { said: Said::InBody, fields, q, sort, limit: within(body.limit.or(Some(DEFAULT_LIMIT))), cursor };
     answered(lists, cursors, cx, path.strip_suffix("/search").unwrap_or(path), check, filter, asked).await
 }
 
@@ -237,10 +255,10 @@ async fn answered<A: Listed, T: From<Recorded<A>>>(
     path: &str,
     mut check: Check,
     filter: Option<Filter>,
-    Asked { said, q, sort, limit, cursor }: Asked,
+    Asked { said, fields, q, sort, limit, cursor }: Asked<'_>,
 ) -> Result<Page<T>, Problem> {
     let words = said.checked(&mut check, "q", q.as_deref().map(words::<A>).transpose());
-    let sort = said.checked(&mut check, "sort", order::<A>(sort.as_deref(), q.is_some()));
+    let sort = said.checked(&mut check, "sort", order(sort.as_deref(), q.is_some(), fields));
     let limit = said.checked(&mut check, "limit", limit);
     // A cursor is bound to filter, words and sort, however they are said; blaming it for their mistakes would mislead.
     let (list, after) = match (&filter, &words, &sort) {
@@ -260,11 +278,25 @@ async fn answered<A: Listed, T: From<Recorded<A>>>(
     Ok(Page::new(page.rows.into_iter().map(T::from).collect(), next_cursor))
 }
 
-fn filter<A: Listed>(text: &str) -> Result<Filter, Invalid> {
+/// The custom attributes by which a list is filtered and sorted, where a request names one.
+async fn attributes<A: Listed>(
+    app: &App,
+    cx: &Authorized<impl Reveals<A>>,
+    asked: [Option<&str>; 2],
+) -> Result<Vec<Field>, AppError> {
+    match A::ATTRIBUTES {
+        Some(records) if asked.into_iter().flatten().any(|text| text.contains(Field::ATTRIBUTES)) => {
+            attribute_fields(app, cx, records).await
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn filter(text: &str, fields: Fields<'_>) -> Result<Filter, Invalid> {
     if text.chars().count() > MAX_FILTER {
         return Err(Invalid::new("filter.too_long", format!("must not be longer than {MAX_FILTER} characters")));
     }
-    Filter::parse(text, A::FIELDS).map_err(|error| Invalid::new(error.code, error.to_string()))
+    Filter::parse(text, fields).map_err(|error| Invalid::new(error.code, error.to_string()))
 }
 
 fn words<A: Listed>(text: &str) -> Result<Words, Invalid> {
@@ -272,12 +304,12 @@ fn words<A: Listed>(text: &str) -> Result<Words, Invalid> {
     if A::SEARCHED { Words::parse(text) } else { Err(refused()) }
 }
 
-fn order<A: Listed>(text: Option<&str>, searching: bool) -> Result<Sort, Invalid> {
-    let newest = A::FIELDS.first().map(|field| Sort { field: Cow::Borrowed(field), descending: true });
+fn order(text: Option<&str>, searching: bool, fields: Fields<'_>) -> Result<Sort, Invalid> {
+    let newest = fields.first().map(|field| Sort { field: Cow::Borrowed(field), descending: true });
     match (text, newest) {
         (None, _) if searching => Ok(Sort::RELEVANCE),
         (None, Some(newest)) => Ok(newest),
-        (text, _) => Sort::parse(text.unwrap_or_default(), A::FIELDS),
+        (text, _) => Sort::parse(text.unwrap_or_default(), fields),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fairlead_application::{Recorded, envelope::rfc3339};
 use fairlead_domain::{
-    crm::{Ancestry, Company, CompanyChange, CompanyProfile},
+    crm::{Ancestry, Company, CompanyChange, CompanyProfile, Schema},
     ids::CompanyId,
     kernel::{Aggregate, Patch},
     values::{AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, Title, Website},
@@ -252,6 +252,7 @@ impl TryFrom<NewCompany> for CompanyProfile {
                 project_id: body.project_id.map(Into::into),
                 tags: tags?,
                 attributes: attributes?,
+                unique_attributes: BTreeSet::new(),
             })
         };
         let profile = profile();
@@ -297,6 +298,7 @@ impl TryFrom<CompanyPatch> for CompanyChange {
                 owner_id: owner_id?,
                 project_id: project_id?,
                 attributes: attributes?,
+                schema: Schema::default(),
             })
         };
         let change = change();

@@ -6,11 +6,14 @@ use actix_web::{
 };
 use fairlead_application::{
     App, AppError, Expected,
-    crm::{ContactsErase, ContactsRead, ContactsWrite, Duplicates, erase_contact, merge_contacts},
+    crm::{
+        ContactsErase, ContactsRead, ContactsWrite, Duplicates, erase_contact, execute_attributed, inform,
+        merge_contacts,
+    },
     export::Exports,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     ids::ContactId,
 };
 use serde_json::Value;
@@ -70,8 +73,8 @@ timeline! {
 async fn create(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<NewContact>) -> Result<Created, Problem> {
     let (details, tags) = body.into_inner().read(app.now())?;
     let profile = ContactProfile::begun(details, tags).map_err(AppError::from)?;
-    let command = ContactCommand::Create(Box::new(profile));
-    app.execute::<Contact>(&cx, app.fresh(), Expected::New, command).await?.try_into()
+    let command = ContactCommand::Create(Box::new(profile), Schema::default());
+    execute_attributed::<Contact>(&app, &cx, app.fresh(), Expected::New, command).await?.try_into()
 }
 
 /// Do many things with contacts in one request.
@@ -87,7 +90,8 @@ async fn create(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<NewContact>
 )]
 #[post("/contacts/batch")]
 async fn batch(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<Batch<Verb>>) -> Result<BatchAnswer, Problem> {
-    answer::batch::<Contact, _, _>(&app, &cx, body.into_inner(), meant(app.now())).await
+    let facts = async |commands: Vec<&mut ContactCommand>| inform::<Contact>(&app, &cx, commands).await;
+    answer::batch::<Contact, _, _>(&app, &cx, body.into_inner(), meant(app.now()), facts).await
 }
 
 /// Change a contact's attributes (JSON merge patch, RFC 7396; an address is replaced as a whole).
@@ -110,7 +114,7 @@ async fn change(
     body: Valid<ContactPatch>,
 ) -> Result<Receipt, Problem> {
     let command = ContactCommand::Change(Box::new(body.into_inner().read(app.now())?));
-    app.execute::<Contact>(&cx, *id, expected.into(), command).await?.try_into()
+    execute_attributed::<Contact>(&app, &cx, *id, expected.into(), command).await?.try_into()
 }
 
 /// Erase everything personal about a contact, for good: in its record, in lists, and in the events of its past, which

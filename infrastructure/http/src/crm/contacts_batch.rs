@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use fairlead_application::AppError;
-use fairlead_domain::crm::{Contact, ContactCommand, ContactProfile, ContactUpsert};
+use fairlead_domain::crm::{Contact, ContactCommand, ContactProfile, ContactUpsert, Schema};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ pub(super) fn meant(now: DateTime<Utc>) -> impl Fn(Operation<Verb>) -> Result<Me
         Verb::Create => operation.makes(|data: NewContact| {
             let (details, tags) = data.read(now)?;
             let profile = ContactProfile::begun(details, tags).map_err(AppError::from)?;
-            Ok(ContactCommand::Create(Box::new(profile)))
+            Ok(ContactCommand::Create(Box::new(profile), Schema::default()))
         }),
         Verb::Change => operation.changes(|data: ContactPatch| Ok(ContactCommand::Change(Box::new(data.read(now)?)))),
         Verb::Upsert => operation.upserts(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use fairlead_domain::{
-    crm::{Channel, Consent, ConsentStatus, ContactChange, ContactKey, Employment},
+    crm::{Channel, Consent, ConsentStatus, ContactChange, ContactKey, Employment, Schema},
     kernel::Invalid,
     values::{
         AttributeValue, Email, ExternalId, Handle, Label, Language, LifecycleStage, PersonName, PhoneNumber,
@@ -170,6 +170,7 @@ macro_rules! with_details {
                     owner_id: owner_id?,
                     project_id: project_id?,
                     attributes: attributes?,
+                    schema: Schema::default(),
                 })
             }
         }

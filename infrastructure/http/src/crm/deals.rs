@@ -3,7 +3,10 @@
 use actix_web::{patch, post, web::Data};
 use fairlead_application::{
     App,
-    crm::{DealsRead, DealsWrite, link_deal, lose_deal, move_deal, open_deal, reopen_deal, unlink_deal, win_deal},
+    crm::{
+        DealsRead, DealsWrite, execute_attributed, link_deal, lose_deal, move_deal, open_deal, reopen_deal,
+        unlink_deal, win_deal,
+    },
 };
 use fairlead_domain::{
     crm::{Deal, DealCommand},
@@ -80,7 +83,7 @@ async fn change(
     body: Valid<DealPatch>,
 ) -> Result<Receipt, Problem> {
     let command = DealCommand::Change(Box::new(body.into_inner().try_into()?));
-    app.execute::<Deal>(&cx, *id, expected.into(), command).await?.try_into()
+    execute_attributed::<Deal>(&app, &cx, *id, expected.into(), command).await?.try_into()
 }
 
 /// Put a deal into another stage, of its own pipeline or of another one.

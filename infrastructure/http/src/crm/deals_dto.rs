@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, NaiveDate};
 use fairlead_application::{Recorded, crm::DealDraft, envelope::rfc3339};
 use fairlead_domain::{
-    crm::{Deal, DealChange, DealStatus},
+    crm::{Deal, DealChange, DealStatus, Schema},
     kernel::Invalid,
     values::{AttributeValue, Currency, Label, Money, Title},
 };
@@ -14,7 +14,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::values::{AttributeBody, AttributeOrNull, attributes, tags};
+use super::values::{AttributeBody, AttributeOrNull, MoneyBody, attributes, tags};
 use crate::{
     document::closed::{self, True},
     problem::{Check, Problem},
@@ -29,19 +29,6 @@ const MAX_COMPANIES: usize = 20;
 const MAX_TAGS: usize = 100;
 /// Custom attributes in one request at most. Twice what a deal has, so that one patch can exchange them all.
 const MAX_ATTRIBUTES: usize = 200;
-
-/// An amount of money.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = Money, example = json!({ "amount": 12500, "currency": "EUR" }))]
-pub(super) struct MoneyBody {
-    /// In the currency's minor units, such as cents.
-    #[schema(minimum = 0, maximum = 1000000000000000_i64)]
-    amount: i64,
-    /// Three letters of ISO 4217.
-    #[schema(min_length = 3, max_length = 3)]
-    currency: String,
-}
 
 /// A deal that is to be opened.
 #[derive(Deserialize, ToSchema)]
@@ -304,6 +291,7 @@ impl TryFrom<DealPatch> for DealChange {
                 owner_id: owner_id?,
                 project_id: project_id?,
                 attributes: attributes?,
+                schema: Schema::default(),
             })
         };
         let change = change();

@@ -12,6 +12,8 @@ mod contacts;
 mod contacts_batch;
 mod contacts_dto;
 mod contacts_shown;
+mod custom_fields;
+mod custom_fields_dto;
 mod deals;
 mod deals_dto;
 mod pipelines;
@@ -24,5 +26,5 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(contacts::routes).configure(companies::routes);
     config.configure(activities::routes).configure(comments::routes);
-    config.configure(pipelines::routes).configure(deals::routes);
+    config.configure(pipelines::routes).configure(deals::routes).configure(custom_fields::routes);
 }

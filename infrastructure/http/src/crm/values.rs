@@ -45,7 +45,21 @@ pub(super) struct AddressBody {
     country: Option<String>,
 }
 
-/// A text of up to 1,000 characters, a number below 10^15 in magnitude, or a truth value.
+/// An amount of money.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Money, example = json!({ "amount": 12500, "currency": "EUR" }))]
+pub(super) struct MoneyBody {
+    /// In the currency's minor units, such as cents. What a deal is worth is not negative.
+    #[schema(minimum = -1000000000000000_i64, maximum = 1000000000000000_i64)]
+    pub(super) amount: i64,
+    /// Three letters of ISO 4217.
+    #[schema(min_length = 3, max_length = 3)]
+    pub(super) currency: String,
+}
+
+/// A text, a number below 10^15 in magnitude, or a truth value; as a custom field defines it, also options by their keys, money, or
+/// another record.
 #[derive(ToSchema)]
 #[schema(as = AttributeValue)]
 #[serde(untagged)]
@@ -54,6 +68,9 @@ pub(super) enum AttributeBody {
     Text(String),
     Number(f64),
     Flag(bool),
+    Chosen(Vec<String>),
+    Money(MoneyBody),
+    Record(RecordRefBody),
 }
 
 /// The value of a custom attribute, or null.

@@ -31,6 +31,10 @@ macro_rules! closed {
 closed! {
     /// What an activity is: something to remember, something to be done, a talk by telephone, or at an appointed time.
     ActivityKind = fairlead_domain::crm::ActivityKind;
+    /// What the values of a custom field are: `text` one line of 255 characters, `long_text` 5,000 characters, `number` below 10^15 in
+    /// magnitude, `money` an amount in minor units of a currency, `date` as 2026-01-31, `time` as in RFC 3339, `boolean`, `select` the key of
+    /// an option, `multi_select` a list of such keys, `url`, `email`, `phone` in international form, `reference` another record.
+    AttributeKind = fairlead_domain::crm::AttributeKind;
     /// What somebody is who does something; `anonymous` where nobody is known.
     ActorKind = fairlead_application::identity::ActorKind;
     /// What a person said to being reached by a channel.

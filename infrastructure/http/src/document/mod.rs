@@ -52,6 +52,7 @@ pub(crate) const BEARER: &str = "bearer";
         (name = "audit", description = "Who did what, from where, and what was refused."),
         (name = "contacts", description = "The people a company knows."),
         (name = "companies", description = "Companies with which there is, or may be, business."),
+        (name = "custom_fields", description = "What contacts, companies and deals have besides."),
         (name = "activities", description = "What was done, or is to be done, about contacts, companies and deals."),
         (name = "comments", description = "What was said of activities."),
         (name = "pipelines", description = "The stages through which deals go."),

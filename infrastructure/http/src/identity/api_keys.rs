@@ -25,12 +25,11 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{
-    dto::{MAX_PROJECTS, label, projects},
-    register::{RegisterParams, register_page},
-};
+use super::dto::{MAX_PROJECTS, label, projects};
 use crate::{
-    answer::{EventPage, Page, Receipt, Record, RecordEventParams, missing, record_events},
+    answer::{
+        EventPage, Page, Receipt, Record, RecordEventParams, RegisterParams, missing, record_events, register_page,
+    },
     problem::{Check, Problem},
     request::{Auth, Id, IfMatch, List, Query, Valid},
 };

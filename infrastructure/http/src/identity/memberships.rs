@@ -18,12 +18,12 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{
-    dto::{MAX_PROJECTS, MAX_ROLES, projects, roles},
-    register::{RegisterParams, register_page},
-};
+use super::dto::{MAX_PROJECTS, MAX_ROLES, projects, roles};
 use crate::{
-    answer::{Created, EventPage, Page, Receipt, Record, RecordEventParams, missing, record_events},
+    answer::{
+        Created, EventPage, Page, Receipt, Record, RecordEventParams, RegisterParams, missing, record_events,
+        register_page,
+    },
     problem::{Check, Problem},
     request::{Asker, Auth, Id, IfMatch, List, Member, Query, Valid},
 };

@@ -11,7 +11,6 @@ mod memberships;
 mod organizations;
 mod projects;
 mod providers;
-mod register;
 mod roles;
 mod sessions;
 mod sessions_dto;

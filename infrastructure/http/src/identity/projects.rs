@@ -18,12 +18,12 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{
-    dto::label,
-    register::{RegisterParams, register_page},
-};
+use super::dto::label;
 use crate::{
-    answer::{Created, EventPage, Page, Receipt, Record, RecordEventParams, ShowDeleted, record, record_events},
+    answer::{
+        Created, EventPage, Page, Receipt, Record, RecordEventParams, RegisterParams, ShowDeleted, record,
+        record_events, register_page,
+    },
     problem::{Check, Problem},
     request::{Auth, Id, IfMatch, Query, Valid},
 };

@@ -20,12 +20,12 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{
-    dto::{label, roles},
-    register::{RegisterParams, register_page},
-};
+use super::dto::{label, roles};
 use crate::{
-    answer::{Created, EventPage, Page, Receipt, Record, RecordEventParams, ShowDeleted, record, record_events},
+    answer::{
+        Created, EventPage, Page, Receipt, Record, RecordEventParams, RegisterParams, ShowDeleted, record,
+        record_events, register_page,
+    },
     document::closed::{self, True},
     problem::{Check, Problem},
     request::{Auth, Id, IfMatch, List, Member, Query, Valid},

@@ -16,11 +16,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
     dto::Hidden,
-    register::{RegisterParams, register_page},
     sessions_dto::{RefreshBody, SessionBody, SignInBody, SwitchBody, TokenBody},
 };
 use crate::{
-    answer::Page,
+    answer::{Page, RegisterParams, register_page},
     problem::Problem,
     request::{Asker, Auth, Id, Query, Try, Valid},
 };

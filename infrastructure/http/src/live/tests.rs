@@ -22,7 +22,7 @@ use fairlead_application::{
     ports::System,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     ids::{OrganizationId, ProjectId, UserId},
     kernel::Belonging,
     values::{Grant, Over, Permission, PersonName},
@@ -98,7 +98,7 @@ impl World {
         let cx = Context::system(tenant, "test");
         let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
         profile.owner_id = owner;
-        let command = ContactCommand::Create(Box::new(profile));
+        let command = ContactCommand::Create(Box::new(profile), Schema::default());
         self.app.execute::<Contact>(&cx, self.app.fresh(), Expected::New, command).await.unwrap();
     }
 

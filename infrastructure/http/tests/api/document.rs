@@ -81,7 +81,7 @@ fn every_operation_is_described() {
             || path.ends_with("/export")
             || path.ends_with("/board");
         let register = read
-            && ["projects", "memberships", "roles", "api_keys", "sessions"]
+            && ["projects", "memberships", "roles", "api_keys", "sessions", "custom_fields"]
                 .iter()
                 .any(|name| path == &format!("/v1/{name}"));
         let audit = read && path.starts_with("/v1/audit");

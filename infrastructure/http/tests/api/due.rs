@@ -112,6 +112,8 @@ async fn of_business(service: &Service, operation: &Operation, due: &mut Due) {
             let [first, second] = stages(&json!(id)).await;
             (body["stage_id"], body["move_deals_to"]) = (first, second);
         }
+        "/v1/custom_fields" => body["key"] = json!("another"),
+        "/v1/custom_fields/{id}/options" if operation.method == "PATCH" => body["key"] = json!("gold"),
         "/v1/pipelines/{id}/stages" if operation.method == "PATCH" => {
             body["stage_id"] = stages(&json!(id)).await[0].clone();
         }

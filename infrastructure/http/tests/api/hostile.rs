@@ -91,7 +91,7 @@ async fn values_that_stores_can_not_hold_are_refused() {
     }
     let attributes: serde_json::Map<String, Value> = (0..101).map(|n| (format!("a{n}"), json!(n))).collect();
     let answer = create(&service, json!({ "name": "a", "attributes": attributes }).to_string()).await;
-    answer.is_problem(422, "contact.too_many_attributes");
+    answer.is_problem(422, "attribute.too_many");
 }
 
 #[tokio::test]

@@ -120,6 +120,9 @@ pub(crate) async fn record(service: &Service, collection: &str) -> Option<String
             if example["name"].is_string() {
                 example["name"] = json!(format!("{collection} {n}"));
             }
+            if example["key"].is_string() {
+                example["key"] = json!(format!("key_{n}"));
+            }
             example
         }
     };

@@ -12,6 +12,7 @@ mod companies;
 mod conditions;
 mod contacts;
 mod contracts;
+mod custom_fields;
 mod deals;
 mod desk;
 mod document;

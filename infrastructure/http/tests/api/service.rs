@@ -293,9 +293,11 @@ impl Answer {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("a body");
         let body: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        for name in ["access_token", "refresh_token", "key", "secret"] {
+        for name in ["access_token", "refresh_token", "secret"] {
             body[name].as_str().into_iter().for_each(hide);
         }
+        // What else is called so is no secret.
+        body["key"].as_str().into_iter().filter(|key| key.starts_with("flk_")).for_each(hide);
         for code in body["recovery_codes"].as_array().into_iter().flatten() {
             code.as_str().into_iter().for_each(hide);
         }

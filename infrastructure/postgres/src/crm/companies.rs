@@ -3,7 +3,7 @@
 use fairlead_application::{Recorded, list::Field};
 use fairlead_domain::{
     crm::Company,
-    values::{AddressParts, AttributeValue},
+    values::{AddressParts, AttributeKey, AttributeValue},
 };
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -48,6 +48,7 @@ impl StateProjection for CompanyList {
     type Entity = Entity;
     const NAME: &'static str = "crm.companies";
     const LOOKUP: Option<&'static str> = Some("crm.company_ids");
+    const VALUES: Option<&'static str> = Some("crm.company_values");
 
     fn row(recorded: &Recorded<Company>) -> Result<Model, serde_json::Error> {
         let profile = &recorded.state.profile;
@@ -70,6 +71,10 @@ impl StateProjection for CompanyList {
             state: serde_json::to_value(&recorded.state)?,
             words: words(recorded).to_tsvector(),
         })
+    }
+
+    fn attributes(state: &Company) -> Vec<(&AttributeKey, &AttributeValue)> {
+        state.profile.attributes.iter().collect()
     }
 
     fn column(field: &Field) -> Column {
@@ -111,12 +116,6 @@ fn words(recorded: &Recorded<Company>) -> Words {
             words.add(part);
         }
     }
-    for value in profile.attributes.values() {
-        match value {
-            AttributeValue::Text(text) => words.add(text),
-            AttributeValue::Number(number) => words.add(&number.to_string()),
-            AttributeValue::Flag(_) => {}
-        }
-    }
+    words.add_attributes(profile.attributes.values());
     words
 }

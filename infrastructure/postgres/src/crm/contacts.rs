@@ -9,7 +9,7 @@ use fairlead_application::{
 use fairlead_domain::{
     crm::{Contact, ContactProfile},
     kernel::Personal,
-    values::{AddressParts, AttributeValue, Email, Label},
+    values::{AddressParts, AttributeKey, AttributeValue, Email, Label},
 };
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -62,6 +62,7 @@ impl StateProjection for ContactList {
     type Entity = Entity;
     const NAME: &'static str = "crm.contacts";
     const LOOKUP: Option<&'static str> = Some("crm.contact_ids");
+    const VALUES: Option<&'static str> = Some("crm.contact_values");
 
     fn row(recorded: &Recorded<Contact>) -> Result<Model, serde_json::Error> {
         let profile = &recorded.state.profile;
@@ -98,6 +99,10 @@ impl StateProjection for ContactList {
             state: serde_json::to_value(&recorded.state)?,
             words: words(recorded).to_tsvector(),
         })
+    }
+
+    fn attributes(state: &Contact) -> Vec<(&AttributeKey, &AttributeValue)> {
+        state.profile.attributes.iter().filter_map(|(key, value)| Some((key, value.known()?))).collect()
     }
 
     fn column(field: &Field) -> Column {
@@ -153,13 +158,7 @@ fn words(recorded: &Recorded<Contact>) -> Words {
             words.add(part);
         }
     }
-    for value in profile.attributes.values().filter_map(Personal::known) {
-        match value {
-            AttributeValue::Text(text) => words.add(text),
-            AttributeValue::Number(number) => words.add(&number.to_string()),
-            AttributeValue::Flag(_) => {}
-        }
-    }
+    words.add_attributes(profile.attributes.values().filter_map(Personal::known));
     words
 }
 

@@ -1,7 +1,10 @@
 //! The list of deals.
 
 use fairlead_application::{Recorded, list::Field};
-use fairlead_domain::{crm::Deal, values::AttributeValue};
+use fairlead_domain::{
+    crm::Deal,
+    values::{AttributeKey, AttributeValue},
+};
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
@@ -52,6 +55,7 @@ impl StateProjection for DealList {
     type Entity = Entity;
     const NAME: &'static str = "crm.deals";
     const LOOKUP: Option<&'static str> = Some("crm.deal_ids");
+    const VALUES: Option<&'static str> = Some("crm.deal_values");
 
     fn row(recorded: &Recorded<Deal>) -> Result<Model, serde_json::Error> {
         let Deal { profile, status, closed_at, reason, stage_entered_at, .. } = &recorded.state;
@@ -81,6 +85,10 @@ impl StateProjection for DealList {
             state: serde_json::to_value(&recorded.state)?,
             words: words(recorded).to_tsvector(),
         })
+    }
+
+    fn attributes(state: &Deal) -> Vec<(&AttributeKey, &AttributeValue)> {
+        state.profile.attributes.iter().collect()
     }
 
     fn column(field: &Field) -> Column {
@@ -116,12 +124,6 @@ fn words(recorded: &Recorded<Deal>) -> Words {
     for tag in &profile.tags {
         words.add(tag.as_str());
     }
-    for value in profile.attributes.values() {
-        match value {
-            AttributeValue::Text(text) => words.add(text),
-            AttributeValue::Number(number) => words.add(&number.to_string()),
-            AttributeValue::Flag(_) => {}
-        }
-    }
+    words.add_attributes(profile.attributes.values());
     words
 }

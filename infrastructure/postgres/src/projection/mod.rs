@@ -8,6 +8,7 @@ mod projecting;
 mod rebuild;
 mod state;
 mod upsert;
+mod values;
 
 use std::sync::Arc;
 
@@ -61,6 +62,16 @@ pub(crate) trait Projection: Send + Sync + 'static {
 
     /// The table, with its schema.
     fn table(&self) -> &'static str;
+
+    /// A table that is kept up beside it, whose rows belong to streams.
+    fn beside(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Which of some streams have other rows beside the read model than they ought to.
+    async fn differing_beside(&self, _: &Object, _: &[(Uuid, Uuid)]) -> Result<Vec<(Uuid, Uuid)>, ProjectionError> {
+        Ok(Vec::new())
+    }
 
     /// Brings a table up to some entries, in the client's transaction. The table is the read model, or one that is being
     /// built beside it.

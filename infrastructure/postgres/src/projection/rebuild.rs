@@ -43,6 +43,11 @@ const UNDER_WAY: &str = "select state, scanned[1], scanned[2] from engine.rebuil
 const SCAN: &str = "select tenant_id, stream_id from engine.streams
                      where aggregate = $1 and (tenant_id, stream_id) > ($2, $3) order by tenant_id, stream_id limit $4";
 
+/// The table that is built in the place of one.
+pub(super) fn rebuilt(table: &str) -> String {
+    format!("{table}_rebuilt")
+}
+
 /// Builds read models anew when that is demanded.
 pub(super) struct Rebuilder {
     subscriptions: PostgresSubscriptions,
@@ -92,8 +97,7 @@ impl Rebuilder {
         let taking = tokio::time::timeout(5 * RETRY, self.subscriptions.take(&name));
         let Some(Ok(claim)) = stop.run_until_cancelled(taking).await else { return Ok(()) };
         let claim = claim?;
-        let rebuild =
-            Rebuild { name: projection.name(), table: format!("{}_rebuilt", projection.table()), claim: &claim };
+        let rebuild = Rebuild { name: projection.name(), table: rebuilt(projection.table()), claim: &claim };
         let outcome = self.build(projection, &rebuild, stop).await;
         let outcome = match outcome {
             Err(error @ (WorkError::Newer(_) | WorkError::Log(LogError::Internal(_)))) => {
@@ -148,7 +152,7 @@ impl Rebuilder {
                         Some(progress) => progress,
                         None => progress.insert(rebuild.progress().await?),
                     };
-                    if rebuild.follow(handler, progress, projection.table()).await? {
+                    if rebuild.follow(handler, progress, &**projection).await? {
                         info!(projection = rebuild.name, "the rebuilt read model is in place");
                     }
                 }
@@ -170,8 +174,9 @@ impl Rebuild<'_> {
     async fn begin(&self, projection: &dyn Projection) -> Result<(), WorkError> {
         let work = Work::begin(self.claim.pool()).await?;
         let client = work.client()?;
-        let table = projection.table();
-        client.execute("call engine.begin_rebuild($1)", &[&table]).await.map_err(log_error)?;
+        for table in [Some(projection.table()), projection.beside()].into_iter().flatten() {
+            client.execute("call engine.begin_rebuild($1)", &[&table]).await.map_err(log_error)?;
+        }
         client
             .execute("delete from engine.parked where subscription = $1", &[&self.subscription()])
             .await
@@ -255,7 +260,12 @@ impl Rebuild<'_> {
     }
 
     /// Follows the log by a stretch; close to its end, puts the table in the place of the live one. Whether that was done.
-    async fn follow(&self, handler: &Projecting, progress: &mut Progress, live: &str) -> Result<bool, WorkError> {
+    async fn follow(
+        &self,
+        handler: &Projecting,
+        progress: &mut Progress,
+        live: &dyn Projection,
+    ) -> Result<bool, WorkError> {
         let stretch = self.claim.entries(progress.position(), BATCH).await?;
         match progress.offer(stretch) {
             Next::Handle(batch) => {
@@ -285,11 +295,20 @@ impl Rebuild<'_> {
 
     /// Stops the live read model for a moment, takes in what it was ahead by, and takes its place. False when that
     /// fails, as it does when a stream can't be projected: following goes on then.
-    async fn finish(&self, handler: &Projecting, progress: &mut Progress, live: &str) -> Result<bool, WorkError> {
+    async fn finish(
+        &self,
+        handler: &Projecting,
+        progress: &mut Progress,
+        live: &dyn Projection,
+    ) -> Result<bool, WorkError> {
         let work = Work::begin(self.claim.pool()).await?;
         let client = work.client()?;
+        let (live, beside) = (live.table(), live.beside());
         let sql = "select engine.suspend_read_model($1, $2)";
         let row = client.query_one(sql, &[&self.name, &live]).await.map_err(log_error)?;
+        if let Some(beside) = beside {
+            client.execute("call engine.suspend_beside($1)", &[&beside]).await.map_err(log_error)?;
+        }
         let reached = progress.position().max(row.get(0));
         let entries = entries_between(client, progress.position(), reached).await?;
         match handler.project(client, &progress.batch(entries, reached)).await {
@@ -301,6 +320,9 @@ impl Rebuild<'_> {
             }
         }
         self.claim.advance_in(client, &Checkpoint { position: reached, ahead: Vec::new() }).await?;
+        if let Some(beside) = beside {
+            client.execute("call engine.replace_beside($1)", &[&beside]).await.map_err(log_error)?;
+        }
         let sql = "select engine.finish_rebuild($1, $2, $3), engine.inherit_parked($1, $2)";
         client.execute(sql, &[&self.name, &self.subscription(), &live]).await.map_err(log_error)?;
         let sql = "update engine.rebuilds set state = 'done', done = total, finished_at = clock_timestamp()

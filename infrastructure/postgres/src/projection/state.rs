@@ -11,14 +11,22 @@ use fairlead_application::{
     recorded::{DecodeError, decode_state, refold},
     subscription::Entry,
 };
-use fairlead_domain::kernel::Aggregate;
+use fairlead_domain::{
+    kernel::Aggregate,
+    values::{AttributeKey, AttributeValue},
+};
 use sea_orm::EntityTrait;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::{Projection, ProjectionError, upsert::Upsert};
+use super::{
+    Projection, ProjectionError,
+    rebuild::rebuilt,
+    upsert::Upsert,
+    values::{self, value_rows},
+};
 use crate::{
     Beside, VaultError,
     event_store::{EVENT_COLUMNS, STREAM_COLUMNS, stored_event, stored_stream},
@@ -45,8 +53,8 @@ pub trait StateProjection: Send + Sync + 'static {
     /// labels and ids those that must all be there, and of several texts also `p_<name>_part`. It returns `uuid[]`, or null when
     /// there are more than `p_most`.
     const LOOKUP: Option<&'static str> = None;
-    /// Where lists are filtered and sorted by custom attributes, the schema and the table that hold their values.
-    const VALUES: Option<(&'static str, &'static str)> = None;
+    /// Where lists are filtered and sorted by [custom attributes](Listed::ATTRIBUTES), the table of their values, with its schema.
+    const VALUES: Option<&'static str> = None;
 
     /// The row of a living state.
     ///
@@ -57,10 +65,25 @@ pub trait StateProjection: Send + Sync + 'static {
     /// The column behind a field of the aggregate's lists.
     fn column(field: &Field) -> <Self::Entity as EntityTrait>::Column;
 
+    /// The custom attributes of a state, where there is a table for them.
+    fn attributes(_: &Self::Aggregate) -> Vec<(&AttributeKey, &AttributeValue)> {
+        Vec::new()
+    }
+
     /// The other table in which the values of a field stand; `None` for those that have a column.
     fn beside(_: &Field) -> Option<Beside> {
         None
     }
+}
+
+/// What there is to say of some streams.
+struct Rows {
+    /// The rows of those that live.
+    living: Vec<Value>,
+    /// Which ones don't.
+    gone: Vec<Value>,
+    /// The values of the living.
+    values: Vec<Value>,
 }
 
 /// A state projection at work.
@@ -76,22 +99,25 @@ impl<P: StateProjection> StateRows<P> {
         Self { upsert: Upsert::of::<P::Entity>(KEY, newer), vault, projection: PhantomData }
     }
 
-    /// The rows of living streams, and what is left to say of the others.
-    async fn read(
-        &self,
-        client: &Object,
-        streams: &[(Uuid, Uuid)],
-    ) -> Result<(Vec<Value>, Vec<Value>), ProjectionError> {
-        let (mut living, mut gone) = (Vec::with_capacity(streams.len()), Vec::new());
+    /// The rows of streams.
+    async fn read(&self, client: &Object, streams: &[(Uuid, Uuid)]) -> Result<Rows, ProjectionError> {
+        let mut rows = Rows { living: Vec::with_capacity(streams.len()), gone: Vec::new(), values: Vec::new() };
         for recorded in present::<P::Aggregate>(client, &self.vault, streams).await? {
+            let Recorded { tenant, id, version, .. } = recorded;
             if recorded.state.is_deleted() {
-                let Recorded { tenant, id, version, .. } = recorded;
-                gone.push(json!({ "tenant_id": tenant, "id": id, "version": version }));
+                rows.gone.push(json!({ "tenant_id": tenant, "id": id, "version": version }));
             } else {
-                living.push(serde_json::to_value(P::row(&recorded)?)?);
+                rows.living.push(serde_json::to_value(P::row(&recorded)?)?);
+                rows.values.extend(value_rows(tenant.into(), id, P::attributes(&recorded.state))?);
             }
         }
-        Ok((living, gone))
+        Ok(rows)
+    }
+
+    /// The table of values beside the read model, or beside one that is being built.
+    fn values(table: &str) -> Option<String> {
+        let values = P::VALUES?;
+        Some(if table == P::NAME { values.to_owned() } else { rebuilt(values) })
     }
 }
 
@@ -111,7 +137,10 @@ impl<P: StateProjection> Projection for StateRows<P> {
     }
 
     async fn forget(&self, client: &Object, table: &str, tenant: Uuid, person: Uuid) -> Result<(), ProjectionError> {
-        client.execute(&format!("delete from {table} where tenant_id = $1 and id = $2"), &[&tenant, &person]).await?;
+        for table in [Some(table.to_owned()), Self::values(table)].into_iter().flatten() {
+            let delete = format!("delete from {table} where tenant_id = $1 and id = $2");
+            client.execute(&delete, &[&tenant, &person]).await?;
+        }
         Ok(())
     }
 
@@ -135,7 +164,8 @@ impl<P: StateProjection> Projection for StateRows<P> {
         table: &str,
         streams: &[(Uuid, Uuid)],
     ) -> Result<(), ProjectionError> {
-        let (living, gone) = self.read(client, streams).await?;
+        let Rows { living, gone, values } = self.read(client, streams).await?;
+        let concerned = !(living.is_empty() && gone.is_empty());
         if !living.is_empty() {
             client.execute(&self.upsert.statement(table), &[&Json(Value::Array(living))]).await?;
         }
@@ -146,6 +176,10 @@ impl<P: StateProjection> Projection for StateRows<P> {
                   where present.tenant_id = gone.tenant_id and present.id = gone.id and present.version < gone.version"
             );
             client.execute(&delete, &[&Json(Value::Array(gone))]).await?;
+        }
+        // Behind the list, so that whoever has that to itself waits for nobody here.
+        if let Some(table) = Self::values(table).filter(|_| concerned) {
+            values::write(client, &table, streams, values).await?;
         }
         Ok(())
     }
@@ -160,7 +194,21 @@ impl<P: StateProjection> Projection for StateRows<P> {
         streams: &[(Uuid, Uuid)],
         _: &[Entry],
     ) -> Result<Vec<Value>, ProjectionError> {
-        Ok(self.read(client, streams).await?.0)
+        Ok(self.read(client, streams).await?.living)
+    }
+
+    fn beside(&self) -> Option<&'static str> {
+        P::VALUES
+    }
+
+    async fn differing_beside(
+        &self,
+        client: &Object,
+        streams: &[(Uuid, Uuid)],
+    ) -> Result<Vec<(Uuid, Uuid)>, ProjectionError> {
+        let Some(table) = P::VALUES else { return Ok(Vec::new()) };
+        let rows = self.read(client, streams).await?.values;
+        values::differing(client, table, streams, rows).await
     }
 }
 

@@ -152,6 +152,9 @@ impl ReadModel {
             let rows = self.projection.rows(client, &streams, &[]).await?;
             let living: HashSet<_> = rows.iter().filter_map(stream_of).collect();
             self.differing(client, rows, faults, |row| (stream_of(row), None)).await?;
+            let beside = self.projection.differing_beside(client, &streams).await?;
+            let differs = || RowFault::Differs(None, vec!["attributes".to_owned()]);
+            faults.extend(beside.into_iter().map(|stream| (Some(stream), differs())));
             let gone: Vec<_> = streams.into_iter().filter(|stream| !living.contains(stream)).collect();
             return self.not_gone(client, &gone, faults).await;
         }
@@ -229,7 +232,21 @@ impl ReadModel {
         organization: Option<Uuid>,
         findings: &mut Findings<'_>,
     ) -> Result<(), LogError> {
-        let (table, not_ending) = (self.projection.table(), not_ending("l"));
+        self.surplus_of(client, organization, findings, self.projection.table()).await?;
+        match self.projection.beside() {
+            Some(beside) => self.surplus_of(client, organization, findings, beside).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn surplus_of(
+        &self,
+        client: &Object,
+        organization: Option<Uuid>,
+        findings: &mut Findings<'_>,
+        table: &str,
+    ) -> Result<(), LogError> {
+        let not_ending = not_ending("l");
         let sql = match self.projection.scanned() {
             Some(_) => format!(
                 "select l.tenant_id, l.id from {table} l

@@ -14,7 +14,7 @@ use fairlead_application::{
 use fairlead_domain::{
     crm::{
         Activity, ActivityChange, ActivityCommand, ActivityKind, ActivityProfile, Attachment, Author, Comment,
-        CommentCommand, CommentProfile, Contact, ContactCommand, ContactProfile,
+        CommentCommand, CommentProfile, Contact, ContactCommand, ContactProfile, Schema,
     },
     kernel::{Aggregate, Patch, PersonalOf},
     values::{FileName, FileUrl, MediaType, PersonName, Prose, RecordRef, RecordType, Subject},
@@ -111,7 +111,7 @@ impl Stage {
     async fn person(&self, name: &str) -> Uuid {
         let profile = ContactProfile::named(PersonName::new(name).unwrap());
         let id = fresh();
-        self.execute::<Contact>(id, ContactCommand::Create(Box::new(profile))).await;
+        self.execute::<Contact>(id, ContactCommand::Create(Box::new(profile), Schema::default())).await;
         id
     }
 

@@ -6,7 +6,7 @@ use fairlead_application::{
     batch::Mode,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     values::{Email, PersonName, Points, Tag},
 };
 use fairlead_testing::{
@@ -19,7 +19,7 @@ use uuid::Uuid;
 fn create(email: usize) -> ContactCommand {
     let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
     profile.emails = Points::one(Email::new(&format!("e{email}@example.com")).unwrap());
-    ContactCommand::Create(Box::new(profile))
+    ContactCommand::Create(Box::new(profile), Schema::default())
 }
 
 fn steps(cx: &Authorized<Everything>, all: Vec<(Uuid, Expected, ContactCommand)>) -> Vec<Step> {

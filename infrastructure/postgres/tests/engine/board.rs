@@ -11,7 +11,7 @@ use fairlead_application::{
     ports::{Clock, System},
 };
 use fairlead_domain::{
-    crm::{Deal, DealCommand, DealProfile, Pipeline, PipelineCommand, Seen},
+    crm::{Deal, DealCommand, DealProfile, Pipeline, PipelineCommand, Schema, Seen},
     ids::{PipelineId, ProjectId},
     values::{Currency, Grant, Money, Over, Permission, Title},
 };
@@ -58,7 +58,12 @@ impl Stage {
         profile.project_id = (project > 0).then(|| id(project));
         let state =
             Pipeline { profile: pipeline("New", &[20, 50, 33], Some(7)), retired: BTreeMap::new(), deleted: false };
-        let seen = Seen { pipeline: Some(state), contacts: BTreeSet::new(), companies: BTreeSet::new() };
+        let seen = Seen {
+            pipeline: Some(state),
+            contacts: BTreeSet::new(),
+            companies: BTreeSet::new(),
+            schema: Schema::default(),
+        };
         let open = DealCommand::Open { profile: Box::new(profile), seen: Box::new(seen) };
         let deal = self.engine.app.fresh();
         for command in [Some(open), then].into_iter().flatten() {

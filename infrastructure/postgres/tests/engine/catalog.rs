@@ -111,8 +111,10 @@ async fn roles_hold_what_they_need_and_no_more() {
         "organizations_of",
         "pipeline_ids",
         "purge",
+        "replace_beside",
         "rotate_command_results",
         "suspend_appends",
+        "suspend_beside",
         "suspend_read_model",
         "workplaces_of",
     ];

@@ -9,7 +9,7 @@ use fairlead_application::{
     list::{Filter, ListQuery, Listed, Lists, Search, Sort},
 };
 use fairlead_domain::{
-    crm::{Ancestry, Company, CompanyCommand, CompanyProfile},
+    crm::{Ancestry, Company, CompanyCommand, CompanyProfile, Schema},
     ids::CompanyId,
     kernel::Aggregate,
     values::{DomainName, Label, LifecycleStage, PhoneNumber, Tag, Title},
@@ -62,7 +62,7 @@ async fn firms() -> Firms {
             ..named(name)
         };
         let id = engine.app.fresh::<Uuid>();
-        let command = CompanyCommand::Create(Box::new(profile), Ancestry::Sound);
+        let command = CompanyCommand::Create(Box::new(profile), Ancestry::Sound, Schema::default());
         let stored = engine.app.execute::<Company>(&cx, id.into(), Expected::New, command.clone()).await.unwrap();
         engine.app.execute::<Company>(&other, id.into(), Expected::New, command).await.unwrap();
         (token, parent) = (stored.token, Some(parent.unwrap_or(CompanyId::from(id))));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fairlead_application::{AppError, Expected, IdempotencyKey, access::System as Everything};
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile, PointsChange},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, PointsChange, Schema},
     values::{Email, PersonName, Points, Tag},
 };
 use fairlead_testing::{
@@ -17,7 +17,7 @@ use uuid::Uuid;
 fn create(email: Option<&str>) -> ContactCommand {
     let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
     profile.emails = email.map(|email| Points::one(Email::new(email).unwrap())).unwrap_or_default();
-    ContactCommand::Create(Box::new(profile))
+    ContactCommand::Create(Box::new(profile), Schema::default())
 }
 
 fn move_to(email: &str) -> ContactCommand {

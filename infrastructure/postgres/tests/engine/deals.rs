@@ -10,7 +10,7 @@ use fairlead_application::{
     list::{Filter, ListQuery, Listed, Lists, Search, Sort},
 };
 use fairlead_domain::{
-    crm::{Deal, DealCommand, DealProfile, Pipeline, PipelineCommand, Seen},
+    crm::{Deal, DealCommand, DealProfile, Pipeline, PipelineCommand, Schema, Seen},
     ids::{DealId, PipelineId, StageId},
     values::{Currency, Label, Money, Tag, Title},
 };
@@ -35,7 +35,7 @@ fn money(minor: i64, currency: &str) -> Money {
 fn seen(profile: &DealProfile) -> Box<Seen> {
     let state = Pipeline { profile: pipeline("New", &[20, 50], None), retired: BTreeMap::new(), deleted: false };
     let (contacts, companies) = (profile.contact_ids.clone(), profile.company_ids.clone());
-    Box::new(Seen { pipeline: Some(state), contacts, companies })
+    Box::new(Seen { pipeline: Some(state), contacts, companies, schema: Schema::default() })
 }
 
 struct Business {

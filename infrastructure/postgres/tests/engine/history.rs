@@ -11,7 +11,7 @@ use fairlead_application::{
     ports::{IdGenerator, System},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     kernel::testing::Story,
     values::PersonName,
 };
@@ -143,7 +143,8 @@ async fn a_gap_is_measured_within_one_life_of_the_log() {
 
     fairlead_postgres::adopt(&world.engine.databases).await.unwrap();
     assert_eq!(gap(1, last, 3).await, Gap::Missed(0), "what was seen before the new life is still true");
-    let command = ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Bo").unwrap())));
+    let command =
+        ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Bo").unwrap())), Schema::default());
     world.engine.app.execute::<Contact>(&cx, System.next().into(), Expected::New, command).await.unwrap();
     eventually("the new life has an event", async || gap(1, last, 3).await == Gap::Missed(1)).await;
     assert_eq!(gap(1, last + 1, 3).await, Gap::Unknown, "in the old life that was another event");
@@ -240,7 +241,8 @@ async fn the_tail_holds_what_is_asked_for_and_tells_how_far_it_is() {
                  where datname = current_database() and pid <> pg_backend_pid()";
     admin.execute(kill, &[]).await.unwrap();
     eventually("the log grows", async || {
-        let command = ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Bo").unwrap())));
+        let command =
+            ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Bo").unwrap())), Schema::default());
         world.engine.app.execute::<Contact>(&cx, System.next().into(), Expected::New, command).await.is_ok()
     })
     .await;

@@ -8,7 +8,7 @@ use fairlead_application::{
     list::{Filter, ListQuery, Listed, Sort},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     values::{Email, PersonName, PhoneNumber, Points, Tag},
 };
 use fairlead_testing::{
@@ -46,7 +46,7 @@ async fn people() -> People {
         profile.tags = tags.iter().map(|tag| Tag::new(tag).unwrap()).collect::<BTreeSet<_>>();
         profile.owner_id = (owner > 0).then(|| Uuid::from_u128(owner).into());
         let id = engine.app.fresh::<Uuid>();
-        let command = ContactCommand::Create(Box::new(profile));
+        let command = ContactCommand::Create(Box::new(profile), Schema::default());
         token = engine.app.execute::<Contact>(&cx, id.into(), Expected::New, command.clone()).await.unwrap().token;
         engine.app.execute::<Contact>(&caller(), id.into(), Expected::New, command).await.unwrap();
         names.insert(id, name);

@@ -18,7 +18,7 @@ use fairlead_application::{
     ports::{IdGenerator, System},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactEvent, ContactProfile},
+    crm::{Contact, ContactCommand, ContactEvent, ContactProfile, Schema},
     values::{PersonName, Tag},
 };
 use fairlead_postgres::{Nudge, Nudger, Policies, PostgresAdministration};
@@ -35,7 +35,7 @@ fn fresh() -> Uuid {
 }
 
 fn create() -> ContactCommand {
-    ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Ana").unwrap())))
+    ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Ana").unwrap())), Schema::default())
 }
 
 fn tag(label: &str) -> ContactCommand {

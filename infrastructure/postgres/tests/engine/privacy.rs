@@ -6,7 +6,7 @@ use fairlead_application::{
     AppError, Expected, access::System as Everything, administration::SubscriptionAdministration,
 };
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, Schema},
     ids::ContactId,
     kernel::{Aggregate, DomainError, ErrorKind, Personal, PersonalOf},
     values::{PersonName, Tag},
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::told::{TOLD, life, tags};
 
 fn named(name: &str) -> ContactCommand {
-    ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new(name).unwrap())))
+    ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new(name).unwrap())), Schema::default())
 }
 
 #[tokio::test]

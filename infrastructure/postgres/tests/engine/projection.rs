@@ -7,7 +7,7 @@ use fairlead_application::{
     list::{Filter, ListQuery, Listed, Sort},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, Schema},
     values::PersonName,
 };
 use fairlead_testing::{
@@ -17,7 +17,7 @@ use fairlead_testing::{
 use uuid::Uuid;
 
 pub(crate) fn create(name: &str) -> ContactCommand {
-    ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new(name).unwrap())))
+    ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new(name).unwrap())), Schema::default())
 }
 
 fn everything() -> ListQuery {

@@ -15,7 +15,7 @@ use fairlead_application::{
     ports::{IdGenerator, System},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, Schema},
     identity::{Project, ProjectCommand},
     ids::{OrganizationId, ProjectId},
     kernel::{Belonging, Patch},
@@ -99,7 +99,7 @@ impl World {
             let mut profile = ContactProfile::named(PersonName::new(&format!("Ana {n}")).unwrap());
             profile.owner_id = (owner > 0).then(|| id(owner));
             profile.project_id = (project > 0).then(|| id(project));
-            let (record, create) = (System.next(), ContactCommand::Create(Box::new(profile)));
+            let (record, create) = (System.next(), ContactCommand::Create(Box::new(profile), Schema::default()));
             engine.app.execute::<Contact>(&stranger, record.into(), Expected::New, create.clone()).await.unwrap();
             engine.app.execute::<Contact>(&cx, record.into(), Expected::New, create).await.unwrap();
             let outcome = engine.app.execute::<Contact>(&cx, record.into(), Expected::Any, tag()).await.unwrap();

@@ -20,7 +20,7 @@ use fairlead_application::{
     ports::{IdGenerator, System},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, Schema},
     values::PersonName,
 };
 use fairlead_postgres::{PostgresAdministration, RecordTimeline};
@@ -36,7 +36,7 @@ fn fresh() -> Uuid {
 }
 
 fn create(name: &str) -> ContactCommand {
-    ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new(name).unwrap())))
+    ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new(name).unwrap())), Schema::default())
 }
 
 fn rename(name: &str) -> ContactCommand {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fairlead_application::Expected;
 use fairlead_domain::{
-    crm::{Contact, ContactChange, ContactCommand, ContactProfile},
+    crm::{Contact, ContactChange, ContactCommand, ContactProfile, Schema},
     ids::ContactId,
     values::PersonName,
 };
@@ -20,7 +20,7 @@ fn name(text: &str) -> PersonName {
 }
 
 fn create(text: &str) -> ContactCommand {
-    ContactCommand::Create(Box::new(ContactProfile::named(name(text))))
+    ContactCommand::Create(Box::new(ContactProfile::named(name(text))), Schema::default())
 }
 
 fn rename(text: &str) -> ContactCommand {

@@ -8,7 +8,7 @@ use fairlead_application::{
     list::{Filter, ListQuery, Listed, Lists, Search, Sort, words},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Points, Tag},
 };
 use fairlead_postgres::lists;
@@ -135,7 +135,7 @@ async fn search_finds_what_a_look_at_every_record_finds() {
     for n in 0..80 {
         let id = engine.app.fresh::<Uuid>();
         let profile = sample(profile().boxed());
-        let command = ContactCommand::Create(Box::new(profile.clone()));
+        let command = ContactCommand::Create(Box::new(profile.clone()), Schema::default());
         engine.app.execute::<Contact>(&other, engine.app.fresh(), Expected::New, command.clone()).await.unwrap();
         let mut outcome = engine.app.execute::<Contact>(&cx, id.into(), Expected::New, command).await.unwrap();
         if n % 10 == 0 {

@@ -2,7 +2,7 @@
 
 use fairlead_application::Expected;
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     values::{PersonName, Tag},
 };
 use fairlead_testing::{
@@ -93,7 +93,7 @@ async fn the_order_within_each_stream_holds_under_concurrency() {
     let streams: Vec<Uuid> = (0..5).map(|_| app.fresh()).collect();
     for stream in &streams {
         let profile = ContactProfile::named(PersonName::new("Ana").unwrap());
-        let create = ContactCommand::Create(Box::new(profile));
+        let create = ContactCommand::Create(Box::new(profile), Schema::default());
         app.execute::<Contact>(&cx, (*stream).into(), Expected::New, create).await.unwrap();
     }
     let mut writers = tokio::task::JoinSet::new();
@@ -129,7 +129,8 @@ async fn a_commit_is_in_the_log_without_anybody_polling() {
     let engine = Engine::without_projections(&database).await;
     let mut log = engine.log.clone();
     let cx = caller();
-    let create = ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Ana").unwrap())));
+    let create =
+        ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Ana").unwrap())), Schema::default());
     let id: Uuid = engine.app.fresh();
     engine.app.execute::<Contact>(&cx, id.into(), Expected::New, create).await.unwrap();
     let event = loop {

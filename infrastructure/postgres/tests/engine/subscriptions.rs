@@ -9,7 +9,7 @@ use fairlead_application::{
     subscription::{Checkpoint, Claim, Entry, Subscriptions},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile},
+    crm::{Contact, ContactCommand, ContactProfile, Schema},
     values::PersonName,
 };
 use fairlead_postgres::{Listener, PostgresSubscriptions};
@@ -192,7 +192,8 @@ async fn partitions_see_each_stream_once_and_in_order_near_the_end_and_far_from_
     let database = TestDatabase::create().await;
     let engine = Engine::without_projections(&database).await;
     let cx = caller();
-    let create = || ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Ana").unwrap())));
+    let create =
+        || ContactCommand::Create(Box::new(ContactProfile::named(PersonName::new("Ana").unwrap())), Schema::default());
     let ids: Vec<Uuid> = (0..40).map(|_| fresh()).collect();
     let write = async |command: ContactCommand| {
         for id in &ids {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fairlead_domain::{
-    crm::{ContactChange, ContactCommand, ContactProfile, Employment, PointsChange},
+    crm::{ContactChange, ContactCommand, ContactProfile, Employment, PointsChange, Schema},
     kernel::Patch,
     values::{
         Address, AddressParts, AttributeKey, AttributeValue, Email, ExternalId, Handle, Label, PersonName, PhoneNumber,
@@ -98,7 +98,7 @@ pub(crate) fn life() -> Vec<ContactCommand> {
         ..ContactChange::default()
     };
     vec![
-        ContactCommand::Create(Box::new(profile)),
+        ContactCommand::Create(Box::new(profile), Schema::default()),
         ContactCommand::Change(Box::new(change)),
         ContactCommand::Tag(tags(["quixsecond", "quixthird"])),
         ContactCommand::Untag(tags(["quixlabel"])),

@@ -5,7 +5,7 @@ use fairlead_application::{
     crm::{Duplicates, Reason},
 };
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactProfile, Employment},
+    crm::{Contact, ContactCommand, ContactProfile, Employment, Schema},
     values::{Email, PersonName, PhoneNumber, Points},
 };
 use fairlead_postgres::ContactTwins;
@@ -22,7 +22,7 @@ fn person(name: &str, email: &str, phone: &str, company: Option<u128>) -> Contac
     profile.phones = Points::one(PhoneNumber::new(phone).unwrap());
     profile.companies =
         company.map(|n| (Uuid::from_u128(n).into(), Employment::default().into())).into_iter().collect();
-    ContactCommand::Create(Box::new(profile))
+    ContactCommand::Create(Box::new(profile), Schema::default())
 }
 
 #[tokio::test]

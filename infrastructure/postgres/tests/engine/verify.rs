@@ -110,7 +110,7 @@ impl Stage {
     /// What is found after this was done to the database, which is taken back then.
     async fn after(&self, sql: &str) -> BTreeSet<String> {
         let tables = ["engine.streams", "engine.events", "engine.outbox", "engine.reservations", "engine.subject_keys"];
-        let tables = tables.into_iter().chain(["crm.contacts", "crm.timeline", "identity.audit"]);
+        let tables = tables.into_iter().chain(["crm.contacts", "crm.contact_values", "crm.timeline", "identity.audit"]);
         for (n, table) in tables.clone().enumerate() {
             let keep = format!("create temp table kept_{n} as select * from {table}");
             self.admin.batch_execute(&keep).await.unwrap();
@@ -312,6 +312,10 @@ async fn a_row_that_is_changed_or_missing_or_surplus_is_found() {
         ("update crm.contacts set emails = '{other}' where id = $told", "crm.contacts: the row differs in emails"),
         ("delete from crm.contacts where id = $told", "crm.contacts: the row is missing"),
         (
+            "insert into crm.contact_values (tenant_id, id, key, n, text) values ($tenant, $told, 'more', 0, 'x')",
+            "crm.contacts: the row differs in attributes",
+        ),
+        (
             "update crm.timeline set actor = 'other' where record_id = $told and version = 2",
             "crm.timeline: the row of event 2 differs in actor",
         ),
@@ -330,6 +334,9 @@ async fn a_row_that_is_changed_or_missing_or_surplus_is_found() {
         );
         stage.finds(&sql, [surplus]).await;
     }
+    let values =
+        "insert into crm.contact_values (tenant_id, id, key, n, text) values ($tenant, gen_random_uuid(), 'k', 0, 'x')";
+    stage.finds(values, [surplus]).await;
     let again =
         "insert into crm.timeline select tenant_id, record_id, gen_random_uuid(), subject_id, position, version, type,
                         occurred_at, actor, data, stream_id from crm.timeline where record_id = $told and version = 2";

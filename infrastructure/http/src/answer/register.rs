@@ -10,16 +10,14 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::{
-    answer::{Page, limit},
-    problem::{Check, Problem},
-};
+use super::{Page, limit};
+use crate::problem::{Check, Problem};
 
 /// How many, from where.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RegisterParams {
+pub(crate) struct RegisterParams {
     /// How many rows at most.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
@@ -32,7 +30,7 @@ pub(super) struct RegisterParams {
 ///
 /// # Errors
 /// Everything that is wrong with the parameters at once, or the list's failure.
-pub(super) async fn register_page<R, T: From<R>, F: Future<Output = Result<(Vec<R>, bool), AppError>>>(
+pub(crate) async fn register_page<R, T: From<R>, F: Future<Output = Result<(Vec<R>, bool), AppError>>>(
     cursors: &Cursors,
     cx: &Context,
     path: &str,
