@@ -29,6 +29,7 @@ macro_rules! for_each_aggregate {
             $crate::crm::Deal,
             $crate::crm::Activity,
             $crate::crm::Comment,
+            $crate::crm::ContactList,
         );
     };
 }

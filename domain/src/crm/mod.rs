@@ -4,6 +4,7 @@ mod activity;
 mod comment;
 mod company;
 mod contact;
+mod contact_list;
 mod deal;
 mod pipeline;
 
@@ -19,6 +20,9 @@ pub use company::{
 pub use contact::{
     Channel, Consent, ConsentStatus, Contact, ContactChange, ContactCommand, ContactError, ContactEvent, ContactKey,
     ContactProfile, ContactUpsert, Employment, PointsChange,
+};
+pub use contact_list::{
+    ContactList, ContactListChange, ContactListCommand, ContactListError, ContactListEvent, ContactListProfile,
 };
 pub use deal::{
     Deal, DealChange, DealCommand, DealError, DealEvent, DealProfile, DealStatus, Seen, Stay, TimeInStage, stays,

@@ -137,7 +137,10 @@ impl EventStore for Store {
 /// Lists of every aggregate that has them.
 pub(crate) fn lists(store: &Arc<Store>) -> AllLists {
     let listing = || Listing(store.clone());
-    let lists = AllLists::default().with::<Company>(listing()).with::<Contact>(listing());
+    let lists = AllLists::default()
+        .with::<fairlead_domain::crm::ContactList>(Listing(store.clone()))
+        .with::<Company>(listing())
+        .with::<Contact>(listing());
     let lists = lists.with::<Activity>(listing()).with::<Comment>(listing());
     lists.with::<Deal>(listing()).with::<Pipeline>(listing())
 }

@@ -5,6 +5,7 @@ mod agenda;
 mod board;
 mod comments;
 mod companies;
+mod contact_lists;
 mod contacts;
 mod deals;
 mod pipelines;
@@ -23,6 +24,6 @@ pub use timeline::RecordTimeline;
 pub use twins::ContactTwins;
 
 crate::projection::declare_read_models! {
-    states: [ActivityList, CommentList, CompanyList, ContactList, DealList, PipelineList],
+    states: [contact_lists::ContactListList, ActivityList, CommentList, CompanyList, ContactList, DealList, PipelineList],
     events: [RecordTimeline],
 }

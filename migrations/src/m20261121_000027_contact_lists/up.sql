@@ -1,0 +1,24 @@
+-- The read model behind lists of contact lists: what they are filtered and sorted by, and the profile that they show.
+
+create table crm.contact_lists (
+  tenant_id  uuid        not null,
+  id         uuid        not null,
+  subject_id uuid        not null,  -- whose personal data the row would hold
+  version    bigint      not null,
+  name       text        not null collate "C",  -- in lower case
+  owner_id   uuid,
+  project_id uuid,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  state      jsonb       not null,
+  primary key (tenant_id, id)
+);
+create index contact_lists_created on crm.contact_lists (tenant_id, created_at, id);
+create index contact_lists_updated on crm.contact_lists (tenant_id, updated_at, id);
+create index contact_lists_name on crm.contact_lists (tenant_id, name, id);
+create index contact_lists_owner on crm.contact_lists (tenant_id, owner_id, created_at, id);
+create index contact_lists_project on crm.contact_lists (tenant_id, project_id, created_at, id);
+
+call engine.protect('crm.contact_lists');
+grant select on crm.contact_lists to fairlead_app;
+grant select, insert, update, delete on crm.contact_lists to fairlead_engine;
