@@ -9,6 +9,9 @@ use uuid::Uuid;
 use super::Operator;
 use crate::access::begins;
 
+/// What the names of fields begin with that are custom attributes.
+const ATTRIBUTES: &str = "attributes.";
+
 /// Something a list can be filtered or sorted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -29,6 +32,16 @@ impl Field {
     /// A field by which lists are filtered and sorted.
     pub const fn sorted(name: &'static str, kind: FieldKind) -> Self {
         Self { name: Cow::Borrowed(name), kind, sortable: true }
+    }
+
+    /// A custom attribute by which lists are filtered, and where `sortable` sorted: `attributes.<key>`.
+    pub fn of_attribute(key: &str, kind: FieldKind, sortable: bool) -> Self {
+        Self { name: Cow::Owned(format!("{ATTRIBUTES}{key}")), kind, sortable }
+    }
+
+    /// The custom attribute of which it holds the value, if it does.
+    pub fn attribute(&self) -> Option<&str> {
+        self.name.strip_prefix(ATTRIBUTES)
     }
 
     /// The field of this name.

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::StateProjection;
+use crate::{Beside, StateProjection};
 
 /// A filter as an expression; `None` when it lets everything through.
 pub(crate) fn compiled<P: StateProjection>(filter: &Filter) -> Option<Expr> {
@@ -27,6 +27,9 @@ pub(crate) fn compiled<P: StateProjection>(filter: &Filter) -> Option<Expr> {
 }
 
 fn tested<P: StateProjection>(Condition { field, test }: &Condition) -> Expr {
+    if let Some(beside) = Beside::of::<P>(field) {
+        return beside.tested::<P>(test);
+    }
     let column = P::column(field).into_simple_expr();
     let is_set = matches!(field.kind, FieldKind::Texts | FieldKind::Labels | FieldKind::Ids);
     let is_empty = |column: Expr| match is_set {
@@ -50,7 +53,8 @@ fn tested<P: StateProjection>(Condition { field, test }: &Condition) -> Expr {
     }
 }
 
-fn compared(column: Expr, operator: Operator, value: &Literal) -> Expr {
+/// A value, compared with another one.
+pub(crate) fn compared(column: Expr, operator: Operator, value: &Literal) -> Expr {
     match (operator, value) {
         (Operator::Equal, _) => column.eq(literal(value)),
         (Operator::NotEqual, _) => column.clone().ne(literal(value)).or(column.is_null()),

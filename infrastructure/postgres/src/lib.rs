@@ -4,6 +4,7 @@
 mod administration;
 mod append;
 mod backlog;
+mod beside;
 mod connect;
 mod coverage;
 mod crm;
@@ -40,6 +41,7 @@ mod work;
 
 pub use administration::PostgresAdministration;
 pub use backlog::BacklogKeeper;
+pub use beside::Beside;
 pub use connect::{ConnectError, Databases, app_databases, engine_databases};
 pub use crm::{AGENDA, AGENDA_OF_ALL, ActivityAgenda, ContactTwins, DealBoards, RecordTimeline};
 pub use erasure_journal::{Erasure, ErasureJournal, read_erasures};

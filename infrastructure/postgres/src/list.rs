@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use fairlead_application::{
     AppError, Context, Recorded,
     access::Extent,
-    list::{AllLists, Field, FieldKind, ListPort, ListQuery, Listed, Literal, Page, Position},
+    list::{AllLists, Field, FieldKind, ListPort, ListQuery, Listed, Literal, Page, Position, Test},
     recorded::decode_state,
 };
 use sea_orm::{
@@ -22,7 +22,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
-    Databases, StateProjection,
+    Beside, Databases, StateProjection,
+    beside::{self, SORTED_ID, SORTED_VALUE},
     coverage::wait_for,
     crm,
     filter::{compiled, literal},
@@ -52,7 +53,8 @@ pub fn listed_columns() -> Vec<ListedColumn> {
 /// The columns behind the fields of a list.
 pub(crate) fn columns_of<P: StateProjection>() -> Vec<ListedColumn> {
     let column = |field: &'static Field| P::column(field).as_str().to_owned();
-    P::Aggregate::FIELDS.iter().map(|field| ListedColumn { table: P::NAME, field, column: column(field) }).collect()
+    let own = P::Aggregate::FIELDS.iter().filter(|field| Beside::of::<P>(field).is_none());
+    own.map(|field| ListedColumn { table: P::NAME, field, column: column(field) }).collect()
 }
 
 /// The lists of all read models in the database for requests.
@@ -84,10 +86,12 @@ impl<P: StateProjection> ListPort<P::Aggregate> for ReadModel<P> {
         const { assert!(P::LOOKUP.is_some() == P::Aggregate::SEARCHED, "what is searched has a LOOKUP") };
         wait_for(&self.databases, cx, P::NAME).await?;
         let rows = self.rows(cx, within, query).await.map_err(unavailable)?;
+        let field = &query.sort.field;
+        let kind = Beside::of::<P>(field).map_or(field.kind, |beside| beside.kind(field.kind));
         let has_more = rows.len() > usize::from(query.limit);
         let mut page = Page { rows: Vec::with_capacity(rows.len()), next: None };
         for row in rows.into_iter().take(query.limit.into()) {
-            let (recorded, value) = read_row(cx, query.sort.field.kind, &row).map_err(unavailable)?;
+            let (recorded, value) = read_row(cx, kind, &row).map_err(unavailable)?;
             if has_more {
                 page.next = Some(Position { value, id: recorded.id });
             }
@@ -109,7 +113,12 @@ impl<P: StateProjection> ReadModel<P> {
         let transaction = TenantTransaction::begin(&self.databases.sql, cx).await?;
         let queries = query.search.as_ref().map(|search| Queries::new(cx.tenant(), search));
         let lookup = Lookup::new::<P>(&query.filter);
-        let found = lookup.found(&transaction, queries.as_ref().map(Queries::all)).await?;
+        let mut found = lookup.found(&transaction, queries.as_ref().map(Queries::all)).await?;
+        if found == Found::Many
+            && let Some(few) = beside::found::<P>(&transaction, cx.tenant().into(), &query.filter).await?
+        {
+            found = Found::These(few);
+        }
         let by_relevance = query.sort.field.kind == FieldKind::Relevance;
         let rows = match (queries, found) {
             (Some(queries), Found::Many) if by_relevance => {
@@ -188,16 +197,42 @@ struct PageOf<'a> {
     limit: usize,
 }
 
-/// In which order rows come.
-enum By {
-    /// All are alike, so by their ids.
-    Id,
+/// In which order rows come: by a value, or all alike and so by their ids alone.
+struct By {
+    /// The value by which the order goes on behind a row.
+    shown: Expr,
+    is_ordered: bool,
+    /// Which rows alone have a place in it.
+    only: Option<Expr>,
+    /// Where the value stands, if not in the rows.
+    beside: Option<Beside>,
+}
+
+impl By {
     /// By a value that every row has.
-    Value(Expr),
-    /// Rows that have a value, by it.
-    Present(Expr),
-    /// Rows that have none, by their ids.
-    Absent(Expr),
+    fn value(value: Expr) -> Self {
+        Self { shown: value, is_ordered: true, only: None, beside: None }
+    }
+
+    /// By their ids, since all have the same value.
+    fn id(shown: Expr, only: Option<Expr>) -> Self {
+        Self { shown, is_ordered: false, only, beside: None }
+    }
+
+    /// The order of rows that have a value, and that of rows that have none.
+    fn split<P: StateProjection>(field: &Field) -> (Self, Option<Self>) {
+        if let Some(beside) = Beside::of::<P>(field) {
+            let absent = Self::id(beside.nothing(), Some(beside.tested::<P>(&Test::Absent)));
+            let present = Self { beside: Some(beside), ..Self::value(Expr::col(SORTED_VALUE)) };
+            return (present, Some(absent));
+        }
+        let (column, value) = (P::column(field), P::column(field).into_simple_expr());
+        if !column.def().is_null() {
+            return (Self::value(value), None);
+        }
+        let absent = Self::id(value.clone(), Some(value.clone().is_null()));
+        (Self { only: Some(value.clone().is_not_null()), ..Self::value(value) }, Some(absent))
+    }
 }
 
 impl PageOf<'_> {
@@ -211,22 +246,19 @@ impl PageOf<'_> {
         let field = &query.sort.field;
         let by_relevance = field.kind == FieldKind::Relevance;
         if let Some(relevance) = self.relevance.clone().filter(|_| by_relevance) {
-            let by = if matches!(relevance, Expr::Value(_)) { By::Id } else { By::Value(relevance.clone()) };
-            return self.selected::<P>(transaction, cx, query, relevance, by).await;
+            let by = if matches!(relevance, Expr::Value(_)) { By::id(relevance, None) } else { By::value(relevance) };
+            return self.selected::<P>(transaction, cx, query, by).await;
         }
-        let (column, value) = (P::column(field), P::column(field).into_simple_expr());
-        if !column.def().is_null() {
-            return self.selected::<P>(transaction, cx, query, value.clone(), By::Value(value)).await;
-        }
+        let (present, absent) = By::split::<P>(field);
+        let Some(absent) = absent else { return self.selected::<P>(transaction, cx, query, present).await };
         let mut rows = Vec::new();
         if self.after.is_none_or(|position| position.value.is_some()) {
-            let present = self.clone().selected::<P>(transaction, cx, query, value.clone(), By::Present(value.clone()));
-            rows = present.await?;
+            rows = self.clone().selected::<P>(transaction, cx, query, present).await?;
         }
         if rows.len() < self.limit {
             let after = self.after.filter(|position| position.value.is_none());
             let rest = PageOf { after, limit: self.limit - rows.len(), ..self };
-            rows.extend(rest.selected::<P>(transaction, cx, query, value.clone(), By::Absent(value)).await?);
+            rows.extend(rest.selected::<P>(transaction, cx, query, absent).await?);
         }
         Ok(rows)
     }
@@ -236,7 +268,6 @@ impl PageOf<'_> {
         transaction: &TenantTransaction,
         cx: &Context,
         query: &ListQuery,
-        shown: Expr,
         by: By,
     ) -> Result<Vec<QueryResult>, DbErr> {
         let order = if query.sort.descending { Order::Desc } else { Order::Asc };
@@ -246,7 +277,7 @@ impl PageOf<'_> {
         }
         select = select
             .column_as(Expr::col("state").cast_as("text"), "state")
-            .column_as(shown, "sort_value")
+            .column_as(by.shown.clone(), "sort_value")
             // Policies filter by tenant anyway; said here, the planner can begin every index with it.
             .filter(Expr::col("tenant_id").eq(Uuid::from(cx.tenant())));
         match self.found {
@@ -261,22 +292,17 @@ impl PageOf<'_> {
         if let Some(words) = self.words {
             select = select.filter(matched(words));
         }
-        let (ordered, kind) = match by {
-            By::Id => (None, None),
-            By::Value(value) => (Some(value), None),
-            By::Present(value) => (Some(value.clone()), Some(value.is_not_null())),
-            By::Absent(value) => (None, Some(value.is_null())),
-        };
-        if let Some(kind) = kind {
-            select = select.filter(kind);
+        if let Some(only) = by.only {
+            select = select.filter(only);
         }
-        if let Some(Position { value, id }) = self.after {
+        let (ordered, id) = (by.is_ordered.then_some(by.shown), by.beside.as_ref().map_or("id", |_| SORTED_ID));
+        if let Some(Position { value, id: last }) = self.after {
             let (row, after) = match (&ordered, value) {
                 (Some(ordered), Some(value)) => {
-                    let row = [ordered.clone(), Expr::col("id")];
-                    (Expr::tuple(row), Expr::tuple([literal(value), Expr::val(*id)]))
+                    let row = [ordered.clone(), Expr::col(id)];
+                    (Expr::tuple(row), Expr::tuple([literal(value), Expr::val(*last)]))
                 }
-                _ => (Expr::col("id"), Expr::val(*id)),
+                _ => (Expr::col(id), Expr::val(*last)),
             };
             select = select.filter(if query.sort.descending { row.lt(after) } else { row.gt(after) });
         }
@@ -284,7 +310,10 @@ impl PageOf<'_> {
             select = select.order_by(ordered, order.clone());
         }
         let limit = u64::try_from(self.limit).unwrap_or(u64::MAX);
-        let statement = select.order_by(Expr::col("id"), order).limit(limit).into_query();
+        let mut statement = select.order_by(Expr::col(id), order).limit(limit).into_query();
+        if let Some(beside) = by.beside {
+            beside.join(&mut statement, cx.tenant().into());
+        }
         transaction.query_all(&statement).await
     }
 }

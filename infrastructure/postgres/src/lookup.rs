@@ -4,7 +4,7 @@ use fairlead_application::list::{Condition, FieldKind, Filter, Listed, Literal, 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value, sea_query::ArrayType};
 use uuid::Uuid;
 
-use crate::{StateProjection, tenant::TenantTransaction};
+use crate::{Beside, StateProjection, tenant::TenantTransaction};
 
 /// How many rows are named at most. Where more meet the search, walking the order soon fills a page.
 const MOST: i32 = 2_000;
@@ -33,7 +33,7 @@ impl Lookup {
         let Some(function) = P::LOOKUP else { return Self { sql: None, arguments: Vec::new(), useful: false } };
         let mut sql = format!("select {function}(p_words => $1::tsquery, p_most => $2");
         let (mut arguments, mut useful) = (Vec::new(), false);
-        for field in P::Aggregate::FIELDS {
+        for field in P::Aggregate::FIELDS.iter().filter(|field| Beside::of::<P>(field).is_none()) {
             let conditions = || filter.demanded().filter(|condition| *condition.field == *field);
             let of_field = match field.kind {
                 FieldKind::Text => vec![("", Value::from(longest_part(conditions())))],

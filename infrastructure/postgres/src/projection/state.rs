@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{Projection, ProjectionError, upsert::Upsert};
 use crate::{
-    VaultError,
+    Beside, VaultError,
     event_store::{EVENT_COLUMNS, STREAM_COLUMNS, stored_event, stored_stream},
     vault::Vault,
 };
@@ -45,6 +45,8 @@ pub trait StateProjection: Send + Sync + 'static {
     /// labels and ids those that must all be there, and of several texts also `p_<name>_part`. It returns `uuid[]`, or null when
     /// there are more than `p_most`.
     const LOOKUP: Option<&'static str> = None;
+    /// Where lists are filtered and sorted by custom attributes, the schema and the table that hold their values.
+    const VALUES: Option<(&'static str, &'static str)> = None;
 
     /// The row of a living state.
     ///
@@ -54,6 +56,11 @@ pub trait StateProjection: Send + Sync + 'static {
 
     /// The column behind a field of the aggregate's lists.
     fn column(field: &Field) -> <Self::Entity as EntityTrait>::Column;
+
+    /// The other table in which the values of a field stand; `None` for those that have a column.
+    fn beside(_: &Field) -> Option<Beside> {
+        None
+    }
 }
 
 /// A state projection at work.
