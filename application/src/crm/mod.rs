@@ -19,7 +19,7 @@ pub use agenda::{Agenda, AgendaPart, AgendaPort, AgendaQuery, Agendas, Zone};
 pub use board::{Board, BoardCell, BoardColumn, BoardPort, BoardQuery, BoardStage, BoardSum, Boards};
 pub use comments::{CommentEdit, Comments, CommentsModerate, CommentsRead, CommentsWrite, NewComment};
 pub use companies::{CompaniesRead, CompaniesWrite, change_company, create_company, merge_companies};
-pub use contact_lists::{ContactListsRead, ContactListsWrite};
+pub use contact_lists::{ContactListsRead, ContactListsWrite, add_members};
 pub use contacts::{ContactsErase, ContactsRead, ContactsWrite, erase_contact, merge_contacts};
 pub use deals::{
     DealDraft, DealsRead, DealsWrite, deal_stays, link_deal, lose_deal, move_deal, open_deal, reopen_deal, unlink_deal,

@@ -1,18 +1,22 @@
-//! A contact list.
+//! A list of contacts that people fill by hand: whom to invite, whom to call.
 
+mod members;
 #[cfg(feature = "testing")]
 mod story;
+
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::members::{MAX_MEMBERS, MEMBERS_OF_EVENT};
 use crate::{
-    ids::{ContactListId, ProjectId, UserId},
+    ids::{ContactId, ContactListId, ProjectId, UserId},
     kernel::{Aggregate, Belonging, DomainError, ErrorKind, Patch, UniqueKey},
     values::{Description, Label},
 };
 
-/// A contact list's state.
+/// A contact list's state. Who is on it stands in its events, and in a read model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContactList {
     /// What is known about it.
@@ -46,6 +50,22 @@ pub enum ContactListCommand {
     Create(ContactListProfile),
     /// Change attributes; those not named stay.
     Change(ContactListChange),
+    /// Put contacts on it.
+    AddMembers {
+        /// Whom.
+        contact_ids: BTreeSet<ContactId>,
+        /// Which of them were seen, and may be read by whoever adds them.
+        seen: BTreeSet<ContactId>,
+    },
+    /// Take contacts off it.
+    RemoveMembers(BTreeSet<ContactId>),
+    /// Put the contact on it that took in another one, which comes off. Of a deleted list, too: it may be restored.
+    ReplaceMember {
+        /// The contact that was taken in.
+        loser: ContactId,
+        /// The contact that took it in.
+        winner: ContactId,
+    },
     /// Delete softly.
     Delete,
     /// Bring back what was deleted.
@@ -85,6 +105,17 @@ pub enum ContactListEvent {
     /// It moved to another workspace, or out of all.
     #[serde(rename = "contact_list.project_changed")]
     ProjectChanged { project_id: Option<ProjectId> },
+    /// Contacts are on it from now on, each of them told once, in ascending order; some may have been before. Of many, several
+    /// events tell.
+    #[serde(rename = "contact_list.members_added")]
+    MembersAdded { contact_ids: BTreeSet<ContactId> },
+    /// Contacts are not on it from now on, each of them told once, in ascending order; some may not have been before. Of many,
+    /// several events tell.
+    #[serde(rename = "contact_list.members_removed")]
+    MembersRemoved { contact_ids: BTreeSet<ContactId> },
+    /// A contact was merged into another one, which is on the list in its place.
+    #[serde(rename = "contact_list.member_replaced")]
+    MemberReplaced { loser_id: ContactId, winner_id: ContactId },
     /// It was deleted softly.
     #[serde(rename = "contact_list.deleted")]
     Deleted {},
@@ -105,6 +136,17 @@ pub enum ContactListError {
     /// It was deleted; only restoring is possible.
     #[error("the contact list is deleted; restore it first")]
     Deleted,
+    /// More contacts than one command adds or removes.
+    #[error("{MAX_MEMBERS} contacts at most are added or removed at once")]
+    TooManyMembers,
+    /// Contacts are not there, or beyond the caller's reach.
+    #[error("{count} of the contacts can't be added, since they are not there; the first is {first}")]
+    UnknownContacts {
+        /// How many.
+        count: usize,
+        /// The one with the lowest id.
+        first: ContactId,
+    },
 }
 
 impl DomainError for ContactListError {
@@ -112,6 +154,7 @@ impl DomainError for ContactListError {
         match self {
             Self::NotFound => ErrorKind::NotFound,
             Self::AlreadyExists | Self::Deleted => ErrorKind::Conflict,
+            Self::TooManyMembers | Self::UnknownContacts { .. } => ErrorKind::Invalid,
         }
     }
 
@@ -120,6 +163,8 @@ impl DomainError for ContactListError {
             Self::NotFound => "contact_list.not_found",
             Self::AlreadyExists => "contact_list.already_exists",
             Self::Deleted => "contact_list.deleted",
+            Self::TooManyMembers => "contact_list.too_many_members",
+            Self::UnknownContacts { .. } => "contact_list.unknown_contacts",
         }
     }
 }
@@ -135,15 +180,21 @@ impl Aggregate for ContactList {
     type Error = ContactListError;
 
     fn decide(state: Option<&Self>, command: ContactListCommand) -> Result<Vec<ContactListEvent>, ContactListError> {
-        use ContactListCommand::{Change, Create, Delete, Restore};
+        use ContactListCommand::{AddMembers, Change, Create, Delete, RemoveMembers, ReplaceMember, Restore};
         match (state, command) {
             (None, Create(profile)) => Ok(vec![ContactListEvent::Created(profile)]),
             (None, _) => Err(ContactListError::NotFound),
             (Some(_), Create(_)) => Err(ContactListError::AlreadyExists),
-            (Some(contact_list), Delete) if contact_list.deleted => Ok(vec![]),
-            (Some(contact_list), Restore) if contact_list.deleted => Ok(vec![ContactListEvent::Restored {}]),
-            (Some(contact_list), _) if contact_list.deleted => Err(ContactListError::Deleted),
-            (Some(contact_list), Change(change)) => Ok(contact_list.profile.changes(change)),
+            (Some(_), ReplaceMember { loser, winner }) if loser == winner => Ok(vec![]),
+            (Some(_), ReplaceMember { loser, winner }) => {
+                Ok(vec![ContactListEvent::MemberReplaced { loser_id: loser, winner_id: winner }])
+            }
+            (Some(list), Delete) if list.deleted => Ok(vec![]),
+            (Some(list), Restore) if list.deleted => Ok(vec![ContactListEvent::Restored {}]),
+            (Some(list), _) if list.deleted => Err(ContactListError::Deleted),
+            (Some(list), Change(change)) => Ok(list.profile.changes(change)),
+            (Some(_), AddMembers { contact_ids, seen }) => members::added(&contact_ids, &seen),
+            (Some(_), RemoveMembers(contact_ids)) => members::removed(&contact_ids),
             (Some(_), Delete) => Ok(vec![ContactListEvent::Deleted {}]),
             (Some(_), Restore) => Ok(vec![]),
         }
@@ -164,6 +215,9 @@ impl Aggregate for ContactList {
             ContactListEvent::Described { description } => profile.description = description,
             ContactListEvent::OwnerChanged { owner_id } => profile.owner_id = owner_id,
             ContactListEvent::ProjectChanged { project_id } => profile.project_id = project_id,
+            ContactListEvent::MembersAdded { .. }
+            | ContactListEvent::MembersRemoved { .. }
+            | ContactListEvent::MemberReplaced { .. } => {}
             ContactListEvent::Deleted {} => self.deleted = true,
             ContactListEvent::Restored {} => self.deleted = false,
         }

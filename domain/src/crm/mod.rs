@@ -23,6 +23,7 @@ pub use contact::{
 };
 pub use contact_list::{
     ContactList, ContactListChange, ContactListCommand, ContactListError, ContactListEvent, ContactListProfile,
+    MAX_MEMBERS, MEMBERS_OF_EVENT,
 };
 pub use deal::{
     Deal, DealChange, DealCommand, DealError, DealEvent, DealProfile, DealStatus, Seen, Stay, TimeInStage, stays,

@@ -1,4 +1,4 @@
--- The read model behind lists of contact lists: what they are filtered and sorted by, and the profile that they show.
+-- The read models of contact lists. First what their lists are filtered and sorted by, and the profile that they show.
 
 create table crm.contact_lists (
   tenant_id  uuid        not null,
@@ -22,3 +22,20 @@ create index contact_lists_project on crm.contact_lists (tenant_id, project_id, 
 call engine.protect('crm.contact_lists');
 grant select on crm.contact_lists to fairlead_app;
 grant select, insert, update, delete on crm.contact_lists to fairlead_engine;
+
+-- Who is on which list, by the newest event that says so. Who was taken off stays as a row, or an earlier event that is handled late
+-- would bring the contact back. An erased contact's rows stay, too: an id alone tells nothing about a person.
+create table crm.contact_list_members (
+  tenant_id  uuid    not null,
+  list_id    uuid    not null,
+  contact_id uuid    not null,
+  is_member  boolean not null,
+  event_id   uuid    not null,
+  position   bigint  not null,
+  primary key (tenant_id, list_id, contact_id)
+);
+create index contact_list_members_contact on crm.contact_list_members (tenant_id, contact_id, list_id);
+
+call engine.protect('crm.contact_list_members');
+grant select on crm.contact_list_members to fairlead_app;
+grant select, insert, update, delete on crm.contact_list_members to fairlead_engine;

@@ -9,6 +9,9 @@ use crate::{
 };
 
 impl Story for ContactList {
+    const KEPT_BESIDE: &'static [&'static str] =
+        &["contact_list.members_added", "contact_list.members_removed", "contact_list.member_replaced"];
+
     #[expect(clippy::expect_used, reason = "the values are valid, and this is for tests alone")]
     fn story() -> Vec<ContactListCommand> {
         life().expect("valid values")
@@ -36,9 +39,13 @@ fn life() -> Result<Vec<ContactListCommand>, Invalid> {
         owner_id: Patch::Set(Some(Uuid::from_u128(3).into())),
         project_id: Patch::Set(None),
     };
+    let [first, second, third] = [1, 2, 3].map(|n| Uuid::from_u128(n).into());
     Ok(vec![
         ContactListCommand::Create(profile),
         ContactListCommand::Change(change),
+        ContactListCommand::AddMembers { contact_ids: [first, second].into(), seen: [first, second].into() },
+        ContactListCommand::RemoveMembers([second].into()),
+        ContactListCommand::ReplaceMember { loser: first, winner: third },
         ContactListCommand::Delete,
         ContactListCommand::Restore,
     ])

@@ -3,11 +3,11 @@
 use actix_web::{patch, post, web::Data};
 use fairlead_application::{
     App, Expected, Recorded,
-    crm::{ContactListsRead, ContactListsWrite},
+    crm::{ContactListsRead, ContactListsWrite, add_members},
     envelope::rfc3339,
 };
 use fairlead_domain::{
-    crm::{ContactList, ContactListChange, ContactListCommand, ContactListProfile},
+    crm::{ContactList, ContactListChange, ContactListCommand, ContactListProfile, MAX_MEMBERS},
     ids::ContactListId,
     values::{Description, Label},
 };
@@ -16,17 +16,18 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::deals_dto::ids;
 use crate::{
     answer::{Created, Receipt},
     document::closed::True,
     problem::{Check, Problem},
-    request::{Auth, Id, IfMatch, Member, Valid},
+    request::{Auth, Id, IfMatch, List, Member, Valid},
     resource::resource,
 };
 
 /// The routes of contact lists.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
-    config.configure(resource::routes).service(create).service(change);
+    config.configure(resource::routes).service(create).service(change).service(add).service(remove);
 }
 
 resource! {
@@ -76,7 +77,17 @@ struct ContactListPatch {
     project_id: Member<Uuid>,
 }
 
-/// A contact list.
+/// Contacts to put on a list, or to take off it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "contact_ids": ["019ca000-0000-7000-8000-000000000001"] }))]
+struct ContactListMembers {
+    /// Which. More than one time the same is once.
+    #[schema(value_type = Vec<Uuid>, max_items = 10_000)]
+    contact_ids: List<Uuid, MAX_MEMBERS>,
+}
+
+/// A contact list. Its members are those contacts that the filter `list:<id>` lets through.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ContactList)]
 struct ContactListBody {
@@ -181,5 +192,44 @@ async fn change(
     body: Valid<ContactListPatch>,
 ) -> Result<Receipt, Problem> {
     let command = ContactListCommand::Change(body.into_inner().try_into()?);
+    app.execute::<ContactList>(&cx, *id, expected.into(), command).await?.try_into()
+}
+
+/// Put contacts on a list: up to 10,000 that the caller may read, all of them or none. Who is on it already stays.
+#[utoipa::path(
+    tag = "contact_lists",
+    security(("bearer" = [Auth::<ContactListsWrite>::SCOPE])),
+    params(IfMatch),
+    request_body = ContactListMembers,
+    responses((status = 200, description = "They are on the list.", body = Receipt))
+)]
+#[post("/contact_lists/{id}/members")]
+async fn add(
+    app: Data<App>,
+    cx: Auth<ContactListsWrite>,
+    id: Id<ContactListId>,
+    expected: IfMatch,
+    body: Valid<ContactListMembers>,
+) -> Result<Receipt, Problem> {
+    add_members(&app, &cx, *id, expected.into(), ids(body.into_inner().contact_ids)).await?.try_into()
+}
+
+/// Take contacts off a list, up to 10,000. Who is not on it stays off.
+#[utoipa::path(
+    tag = "contact_lists",
+    security(("bearer" = [Auth::<ContactListsWrite>::SCOPE])),
+    params(IfMatch),
+    request_body = ContactListMembers,
+    responses((status = 200, description = "They are not on the list.", body = Receipt))
+)]
+#[post("/contact_lists/{id}/members/remove")]
+async fn remove(
+    app: Data<App>,
+    cx: Auth<ContactListsWrite>,
+    id: Id<ContactListId>,
+    expected: IfMatch,
+    body: Valid<ContactListMembers>,
+) -> Result<Receipt, Problem> {
+    let command = ContactListCommand::RemoveMembers(ids(body.into_inner().contact_ids));
     app.execute::<ContactList>(&cx, *id, expected.into(), command).await?.try_into()
 }

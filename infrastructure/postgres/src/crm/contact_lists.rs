@@ -5,7 +5,8 @@ use fairlead_domain::crm::ContactList;
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::StateProjection;
+use super::contact_list_members::contacts_of_list;
+use crate::{Beside, StateProjection};
 
 /// Contact lists as lists show them.
 pub(crate) struct ContactListList;
@@ -62,5 +63,9 @@ impl StateProjection for ContactListList {
             "project" => Column::ProjectId,
             _ => Column::CreatedAt,
         }
+    }
+
+    fn beside(field: &Field) -> Option<Beside> {
+        (field.name == "contact").then(contacts_of_list)
     }
 }
