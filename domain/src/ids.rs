@@ -98,6 +98,10 @@ id! {
     /// What somebody said of an activity.
     CommentId
 }
+id! {
+    /// A contact list.
+    ContactListId
+}
 
 impl OrganizationId {
     /// The reserved tenant in which people and their sessions are kept, whatever the organizations they belong to. It is

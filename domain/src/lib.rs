@@ -30,6 +30,7 @@ macro_rules! for_each_aggregate {
             $crate::crm::Activity,
             $crate::crm::Comment,
             $crate::crm::CustomField,
+            $crate::crm::ContactList,
         );
     };
 }

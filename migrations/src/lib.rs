@@ -24,6 +24,7 @@ mod m20261121_000022_activities;
 mod m20261121_000023_comments;
 mod m20261121_000025_contact_records;
 mod m20261121_000026_custom_fields;
+mod m20261121_000027_contact_lists;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -91,6 +92,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000023_comments::Migration),
             Box::new(m20261121_000025_contact_records::Migration),
             Box::new(m20261121_000026_custom_fields::Migration),
+            Box::new(m20261121_000027_contact_lists::Migration),
         ]
     }
 }

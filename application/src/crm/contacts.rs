@@ -40,6 +40,7 @@ impl Listed for Contact {
         Field::filtered("consent", FieldKind::Labels),
         Field::filtered("external_id", FieldKind::Labels),
         Field::filtered("company", FieldKind::Ids),
+        Field::filtered("list", FieldKind::Ids),
         Field::filtered("owner", FieldKind::Id),
         Field::filtered("project", FieldKind::Id),
     ];

@@ -5,6 +5,7 @@ mod agenda;
 mod board;
 mod comments;
 mod companies;
+mod contact_lists;
 mod contacts;
 mod custom_fields;
 mod deals;
@@ -19,6 +20,7 @@ pub use agenda::{Agenda, AgendaPart, AgendaPort, AgendaQuery, Agendas, Zone};
 pub use board::{Board, BoardCell, BoardColumn, BoardPort, BoardQuery, BoardStage, BoardSum, Boards};
 pub use comments::{CommentEdit, Comments, CommentsModerate, CommentsRead, CommentsWrite, NewComment};
 pub use companies::{CompaniesRead, CompaniesWrite, change_company, create_company, merge_companies};
+pub use contact_lists::{ContactListsRead, ContactListsWrite, add_members};
 pub use contacts::{ContactsErase, ContactsRead, ContactsWrite, erase_contact, merge_contacts};
 pub use custom_fields::{CustomFieldsRead, CustomFieldsWrite, attribute_fields, execute_attributed, inform};
 pub use deals::{

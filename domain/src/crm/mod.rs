@@ -4,6 +4,7 @@ mod activity;
 mod comment;
 mod company;
 mod contact;
+mod contact_list;
 mod custom_field;
 mod deal;
 mod pipeline;
@@ -19,6 +20,10 @@ pub use company::{
 pub use contact::{
     Channel, Consent, ConsentStatus, Contact, ContactChange, ContactCommand, ContactError, ContactEvent, ContactKey,
     ContactProfile, ContactUpsert, Employment, PointsChange,
+};
+pub use contact_list::{
+    ContactList, ContactListChange, ContactListCommand, ContactListError, ContactListEvent, ContactListProfile,
+    MAX_MEMBERS, MEMBERS_OF_EVENT,
 };
 pub use custom_field::{
     AttributeChange, AttributeKind, Attributed, CustomField, CustomFieldChange, CustomFieldCommand, CustomFieldError,

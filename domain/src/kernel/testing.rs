@@ -4,6 +4,8 @@ use super::{Aggregate, DomainError, ErrorKind, fold};
 
 /// A life of an aggregate that touches every event it has. The conformance suite lives it against every store.
 pub trait Story: Aggregate {
+    /// The types of events that change nothing in the state, since what they tell is kept by a read model alone.
+    const KEPT_BESIDE: &'static [&'static str] = &[];
     /// Commands in an order in which each is accepted; the first one creates the stream.
     fn story() -> Vec<Self::Command>;
     /// The command that softly deletes the stream, if there is one.

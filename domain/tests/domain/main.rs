@@ -11,6 +11,7 @@ mod comment;
 mod company;
 mod company_merging;
 mod contact;
+mod contact_list;
 mod contact_merging;
 mod contact_records;
 mod custom_field;

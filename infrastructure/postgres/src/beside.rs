@@ -1,6 +1,8 @@
 //! Fields of a list whose values stand beside its rows, in rows of another table: what each organization defines, and what
 //! belongs to many records at once.
 
+use std::collections::BTreeSet;
+
 use chrono::SecondsFormat;
 use fairlead_application::list::{Condition, Field, FieldKind, Filter, Literal, Operator, Test};
 use sea_orm::{
@@ -36,6 +38,8 @@ pub struct Beside {
     pub only: Vec<(&'static str, sea_orm::Value)>,
     /// Whether it holds custom attributes, each value as a text or as a number.
     pub kept: bool,
+    /// The read model that it is, if not a part of the list's own.
+    pub read_model: Option<&'static str>,
 }
 
 impl Beside {
@@ -46,7 +50,8 @@ impl Beside {
             return P::beside(field);
         };
         let value = if is_number(field.kind) { "number" } else { "text" };
-        Some(Self { table: (schema, table), id: "id", value, only: vec![("key", key.into())], kept: true })
+        let only = vec![("key", key.into())];
+        Some(Self { table: (schema, table), id: "id", value, only, kept: true, read_model: None })
     }
 
     /// Its rows in the organization.
@@ -157,6 +162,11 @@ pub(crate) async fn found<P: StateProjection>(
         few = Some(ids);
     }
     Ok(few)
+}
+
+/// The read models besides the list's own of which a filter asks.
+pub(crate) fn read_models<P: StateProjection>(filter: &Filter) -> BTreeSet<&'static str> {
+    filter.conditions().into_iter().filter_map(|condition| Beside::of::<P>(&condition.field)?.read_model).collect()
 }
 
 /// The demanded conditions on what stands beside, as far as they are stretches of an index.

@@ -85,6 +85,9 @@ impl<P: StateProjection> ListPort<P::Aggregate> for ReadModel<P> {
     ) -> Result<Page<Recorded<P::Aggregate>>, AppError> {
         const { assert!(P::LOOKUP.is_some() == P::Aggregate::SEARCHED, "what is searched has a LOOKUP") };
         wait_for(&self.databases, cx, P::NAME).await?;
+        for read_model in beside::read_models::<P>(&query.filter) {
+            wait_for(&self.databases, cx, read_model).await?;
+        }
         let rows = self.rows(cx, within, query).await.map_err(unavailable)?;
         let field = &query.sort.field;
         let kind = Beside::of::<P>(field).map_or(field.kind, |beside| beside.kind(field.kind));

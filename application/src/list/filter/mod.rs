@@ -261,6 +261,16 @@ impl Filter {
         }
     }
 
+    /// Every condition that it has.
+    pub fn conditions(&self) -> Vec<&Condition> {
+        match self {
+            Self::Everything => Vec::new(),
+            Self::Is(condition) => vec![condition],
+            Self::All(members) | Self::Any(members) => members.iter().flat_map(Self::conditions).collect(),
+            Self::Not(member) => member.conditions(),
+        }
+    }
+
     /// The conditions without which no row is meant: those that indexes can be asked for.
     pub fn demanded(&self) -> impl Iterator<Item = &Condition> {
         let members = match self {

@@ -8,6 +8,7 @@ mod board;
 mod comments;
 mod companies;
 mod companies_dto;
+mod contact_lists;
 mod contacts;
 mod contacts_batch;
 mod contacts_dto;
@@ -26,5 +27,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(contacts::routes).configure(companies::routes);
     config.configure(activities::routes).configure(comments::routes);
-    config.configure(pipelines::routes).configure(deals::routes).configure(custom_fields::routes);
+    config.configure(pipelines::routes).configure(deals::routes);
+    config.configure(contact_lists::routes).configure(custom_fields::routes);
 }

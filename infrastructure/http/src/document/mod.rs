@@ -57,6 +57,7 @@ pub(crate) const BEARER: &str = "bearer";
         (name = "comments", description = "What was said of activities."),
         (name = "pipelines", description = "The stages through which deals go."),
         (name = "deals", description = "Business on its way, until it is won or lost."),
+        (name = "contact_lists", description = "Contact lists."),
         (name = "events", description = "What happened, and what happens."),
         (name = "operator", description = "Those who read the log, for operators: of all organizations at once."),
         (name = "service", description = "The service itself: whether it is well, what it promises, and this document."),

@@ -18,8 +18,10 @@ use crate::problem::Problem;
 /// How long a body may take to arrive, so that slow senders don't tie up connections.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A body of many commands may be so many times as large as one of a single command.
+/// A body of many commands, or of many ids, may be so many times as large as one of a single command.
 const BATCH_FACTOR: usize = 16;
+/// How the paths of such bodies end.
+const OF_MANY: [&str; 3] = ["/batch", "/members", "/members/remove"];
 
 /// What a request may cost.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +46,7 @@ pub(super) fn bytes(request: &HttpRequest, payload: &mut Payload) -> Reading {
         return reading.clone();
     }
     let limit = request.app_data::<Data<Limits>>().map_or(0, |limits| limits.body_bytes);
-    let of_many = request.match_pattern().is_some_and(|pattern| pattern.ends_with("/batch"));
+    let of_many = request.match_pattern().is_some_and(|pattern| OF_MANY.iter().any(|end| pattern.ends_with(end)));
     let limit = if of_many { limit.saturating_mul(BATCH_FACTOR) } else { limit };
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let announced_too_much = length.is_some_and(|length| length > limit as u64);

@@ -10,6 +10,7 @@ mod commands;
 mod comments;
 mod companies;
 mod conditions;
+mod contact_lists;
 mod contacts;
 mod contracts;
 mod custom_fields;

@@ -24,7 +24,7 @@ use fairlead_application::{
     recorded::decode_state,
 };
 use fairlead_domain::{
-    crm::{Activity, Comment, Company, Contact, Deal, Pipeline},
+    crm::{Activity, Comment, Company, Contact, ContactList, Deal, Pipeline},
     ids::OrganizationId,
     kernel::{Aggregate, UniqueKey},
 };
@@ -137,7 +137,8 @@ impl EventStore for Store {
 /// Lists of every aggregate that has them.
 pub(crate) fn lists(store: &Arc<Store>) -> AllLists {
     let listing = || Listing(store.clone());
-    let lists = AllLists::default().with::<Company>(listing()).with::<Contact>(listing());
+    let lists =
+        AllLists::default().with::<Company>(listing()).with::<Contact>(listing()).with::<ContactList>(listing());
     let lists = lists.with::<Activity>(listing()).with::<Comment>(listing());
     lists.with::<Deal>(listing()).with::<Pipeline>(listing())
 }

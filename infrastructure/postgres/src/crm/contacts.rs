@@ -14,7 +14,8 @@ use fairlead_domain::{
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{StateProjection, search::Words};
+use super::contact_list_members::lists_of_contact;
+use crate::{Beside, StateProjection, search::Words};
 
 /// Contacts as lists show them.
 pub(crate) struct ContactList;
@@ -125,6 +126,10 @@ impl StateProjection for ContactList {
             "project" => Column::ProjectId,
             _ => Column::CreatedAt,
         }
+    }
+
+    fn beside(field: &Field) -> Option<Beside> {
+        (field.name == "list").then(lists_of_contact)
     }
 }
 

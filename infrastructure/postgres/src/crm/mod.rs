@@ -5,6 +5,8 @@ mod agenda;
 mod board;
 mod comments;
 mod companies;
+mod contact_list_members;
+mod contact_lists;
 mod contacts;
 mod deals;
 mod pipelines;
@@ -16,6 +18,8 @@ pub use agenda::{AGENDA, AGENDA_OF_ALL, ActivityAgenda};
 pub use board::DealBoards;
 use comments::CommentList;
 use companies::CompanyList;
+use contact_list_members::ContactListMembers;
+use contact_lists::ContactListList;
 use contacts::ContactList;
 use deals::DealList;
 use pipelines::PipelineList;
@@ -23,6 +27,6 @@ pub use timeline::RecordTimeline;
 pub use twins::ContactTwins;
 
 crate::projection::declare_read_models! {
-    states: [ActivityList, CommentList, CompanyList, ContactList, DealList, PipelineList],
-    events: [RecordTimeline],
+    states: [ActivityList, CommentList, CompanyList, ContactList, ContactListList, DealList, PipelineList],
+    events: [ContactListMembers, RecordTimeline],
 }

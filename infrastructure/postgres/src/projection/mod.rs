@@ -100,6 +100,21 @@ pub(crate) trait Projection: Send + Sync + 'static {
     /// The columns that tell one row from another.
     fn key(&self) -> &'static str;
 
+    /// Whether a row is what the newest of several events has made of it.
+    fn newest_wins(&self) -> bool {
+        false
+    }
+
+    /// Whether rows may be made of streams of this aggregate.
+    fn is_made_of(&self, aggregate: &str) -> bool {
+        self.scanned().is_none_or(|scanned| scanned == aggregate)
+    }
+
+    /// For how many entries the rows can be asked for at once.
+    fn read_at_once(&self) -> usize {
+        1_000
+    }
+
     /// Which rows may be missing, since they had their time: a condition on the row `e` that there would be.
     fn expired(&self) -> &'static str {
         "false"

@@ -1,5 +1,7 @@
 //! Read models, held against the rows that their own projections make.
 
+mod unmade;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -65,9 +67,7 @@ impl ReadModel {
         checked: &[Checked],
         findings: &mut Findings<'_>,
     ) -> Result<(), VerifyError> {
-        let scanned = self.projection.scanned();
-        let concerned: Vec<_> =
-            checked.iter().filter(|one| scanned.is_none_or(|aggregate| aggregate == one.aggregate)).collect();
+        let concerned: Vec<_> = checked.iter().filter(|one| self.projection.is_made_of(&one.aggregate)).collect();
         let parked = self.parked(client, &concerned).await?;
         let mut handled = Vec::with_capacity(concerned.len());
         for one in concerned.into_iter().filter(|one| one.readable) {
@@ -159,7 +159,7 @@ impl ReadModel {
             return self.not_gone(client, &gone, faults).await;
         }
         let entries: Vec<Entry> = handled.iter().flat_map(|one| one.entries.iter().copied()).collect();
-        for entries in entries.chunks(PAGE as usize) {
+        for entries in entries.chunks(self.projection.read_at_once()) {
             let by_position: HashMap<_, _> = entries.iter().map(|entry| (entry.position, entry)).collect();
             let rows = self.projection.rows(client, &streams, entries).await?;
             let place = |row: &Value| {
@@ -183,11 +183,13 @@ impl ReadModel {
         let Some(Value::Object(first)) = rows.first() else { return Ok(()) };
         let columns: Vec<String> = first.keys().cloned().collect();
         let table = self.projection.table();
+        // What a newer event has made is looked at with that event.
+        let newer = if self.projection.newest_wins() { "coalesce(l.position > e.position, false)" } else { "false" };
         let on: Vec<_> = self.projection.key().split(", ").map(|column| format!("l.{column} = e.{column}")).collect();
         let sql = format!(
             "select to_jsonb(e), to_jsonb(l) from jsonb_populate_recordset(null::{table}, $1) e
                left join {table} l on {}
-              where to_jsonb(e) is distinct from to_jsonb(l) and not (to_jsonb(l) is null and {})",
+              where to_jsonb(e) is distinct from to_jsonb(l) and not {newer} and not (to_jsonb(l) is null and {})",
             on.join(" and "),
             self.projection.expired()
         );
@@ -231,12 +233,11 @@ impl ReadModel {
         client: &Object,
         organization: Option<Uuid>,
         findings: &mut Findings<'_>,
-    ) -> Result<(), LogError> {
-        self.surplus_of(client, organization, findings, self.projection.table()).await?;
-        match self.projection.beside() {
-            Some(beside) => self.surplus_of(client, organization, findings, beside).await,
-            None => Ok(()),
+    ) -> Result<(), VerifyError> {
+        for table in [Some(self.projection.table()), self.projection.beside()].into_iter().flatten() {
+            self.surplus_of(client, organization, findings, table).await?;
         }
+        if self.projection.newest_wins() { self.unmade(client, organization, findings).await } else { Ok(()) }
     }
 
     async fn surplus_of(
@@ -245,7 +246,7 @@ impl ReadModel {
         organization: Option<Uuid>,
         findings: &mut Findings<'_>,
         table: &str,
-    ) -> Result<(), LogError> {
+    ) -> Result<(), VerifyError> {
         let not_ending = not_ending("l");
         let sql = match self.projection.scanned() {
             Some(_) => format!(
@@ -269,7 +270,7 @@ impl ReadModel {
                 self.tell(Some((row.get(0), row.get(1))), RowFault::Surplus, findings);
             }
         }
-        client.batch_execute("close verified_rows").await.map_err(log_error)
+        Ok(client.batch_execute("close verified_rows").await.map_err(log_error)?)
     }
 }
 

@@ -1,0 +1,2 @@
+drop table crm.contact_list_members;
+drop table crm.contact_lists;
