@@ -23,6 +23,7 @@ mod m20261121_000020_deals;
 mod m20261121_000022_activities;
 mod m20261121_000023_comments;
 mod m20261121_000025_contact_records;
+mod m20261121_000028_references;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -89,6 +90,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000022_activities::Migration),
             Box::new(m20261121_000023_comments::Migration),
             Box::new(m20261121_000025_contact_records::Migration),
+            Box::new(m20261121_000028_references::Migration),
         ]
     }
 }

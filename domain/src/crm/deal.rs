@@ -23,7 +23,7 @@ pub use self::{
 };
 use crate::{
     ids::{DealId, StageId},
-    kernel::{Aggregate, Belonging},
+    kernel::{Aggregate, Belonging, Reference},
     values::Label,
 };
 
@@ -96,8 +96,8 @@ impl Aggregate for Deal {
 
     fn decide(state: Option<&Self>, command: DealCommand) -> Result<Vec<DealEvent>, DealError> {
         use DealCommand::{
-            Change, Delete, LinkCompanies, LinkContacts, Lose, Move, Open, Reopen, ReplaceCompany, Restore, Tag,
-            UnlinkCompanies, UnlinkContacts, Untag, Win,
+            Change, Delete, LeaveStage, LinkCompanies, LinkContacts, Lose, Move, Open, Reopen, ReplaceCompany,
+            ReplaceContact, Restore, Tag, UnlinkCompanies, UnlinkContacts, Untag, Win,
         };
         match (state, command) {
             (None, Open { profile, seen }) => {
@@ -105,6 +105,10 @@ impl Aggregate for Deal {
             }
             (None, _) => Err(DealError::NotFound),
             (Some(_), Open { .. }) => Err(DealError::AlreadyExists),
+            // What is deleted may be restored, and is to name then whom it would name.
+            (Some(deal), ReplaceContact { contact_id, by }) => Ok(deal.profile.contact_replaced(contact_id, by)),
+            (Some(deal), ReplaceCompany { company_id, by }) => Ok(deal.profile.company_replaced(company_id, by)),
+            (Some(deal), LeaveStage { stage_id, to, at }) => Ok(deal.leaves(stage_id, to, at).into_iter().collect()),
             (Some(deal), Delete) if deal.deleted => Ok(vec![]),
             (Some(deal), Restore) if deal.deleted => Ok(vec![DealEvent::Restored {}]),
             (Some(deal), _) if deal.deleted => Err(DealError::Deleted),
@@ -119,7 +123,6 @@ impl Aggregate for Deal {
             (Some(deal), UnlinkContacts(ids)) => Ok(deal.profile.contacts_unlinked(ids).into_iter().collect()),
             (Some(deal), LinkCompanies { company_ids, seen }) => deal.profile.companies_linked(company_ids, &seen),
             (Some(deal), UnlinkCompanies(ids)) => Ok(deal.profile.companies_unlinked(ids).into_iter().collect()),
-            (Some(deal), ReplaceCompany { company_id, by }) => Ok(deal.profile.company_replaced(company_id, by)),
             (Some(deal), Tag(tags)) => deal.profile.tagged(tags),
             (Some(deal), Untag(tags)) => Ok(deal.profile.untagged(tags).into_iter().collect()),
             (Some(_), Delete) => Ok(vec![DealEvent::Deleted {}]),
@@ -183,6 +186,15 @@ impl Aggregate for Deal {
 
     fn belongs(&self) -> Option<Belonging> {
         Some(Belonging { owner_id: self.profile.owner_id, project_id: self.profile.project_id })
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let DealProfile { contact_ids, company_ids, stage_id, .. } = &self.profile;
+        let contacts = contact_ids.iter().map(|id| Reference::new("contact", *id));
+        let companies = company_ids.iter().map(|id| Reference::new("company", *id));
+        // What was won or lost is in no stage.
+        let stage = (self.status == DealStatus::Open).then(|| Reference::new("stage", *stage_id));
+        contacts.chain(companies).chain(stage).collect()
     }
 
     fn is_deleted(&self) -> bool {

@@ -38,12 +38,19 @@ impl RecordRef {
     }
 }
 
-impl fmt::Display for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl RecordType {
+    /// Its name, as it is written: that of its aggregate.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Contact => "contact",
             Self::Company => "company",
             Self::Deal => "deal",
-        })
+        }
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
