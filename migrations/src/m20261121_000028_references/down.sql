@@ -1,2 +1,2 @@
-drop function engine.append_with_references, engine.referrers;
+drop function engine.append_with_references, engine.referrers, engine.note_references;
 drop table engine.record_references;

@@ -78,7 +78,9 @@ end $$;
 revoke execute on function engine.append_with_references, engine.referrers from public;
 grant execute on function engine.append_with_references, engine.referrers to fairlead_app;
 
--- What is there already. States that were merged or erased refer to nothing.
+-- Notes what states refer to that was not noted: what was there before, and what programs wrote meanwhile that did not note it.
+-- States that were merged or erased refer to nothing.
+create function engine.note_references() returns void language sql as $$
 insert into engine.record_references (tenant_id, target_id, aggregate, stream_id)
 select distinct s.tenant_id, t.id::uuid, s.aggregate, s.stream_id
   from engine.streams s
@@ -98,4 +100,8 @@ select distinct s.tenant_id, t.id::uuid, s.aggregate, s.stream_id
          select s.state ->> 'activity_id' where s.aggregate = 'comment') t (id)
  where s.aggregate in ('deal', 'contact', 'company', 'activity', 'comment')
    and t.id is not null
-   and s.state ->> 'merged_into' is null and (s.state ->> 'erased')::boolean is not true;
+   and s.state ->> 'merged_into' is null and (s.state ->> 'erased')::boolean is not true
+on conflict do nothing
+$$;
+revoke execute on function engine.note_references from public;
+select engine.note_references();

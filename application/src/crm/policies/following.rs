@@ -63,6 +63,13 @@ impl Policy for FollowContacts {
         &["contact.merged", "contact.created", "contact.company_linked", "contact.absorbed"]
     }
 
+    fn concerns(&self, event: &ContactEvent) -> bool {
+        match event {
+            ContactEvent::Created(profile) | ContactEvent::Absorbed { profile, .. } => !profile.companies.is_empty(),
+            _ => true,
+        }
+    }
+
     async fn react(&self, app: &App, cx: &Authorized<System>, happened: Happened<Contact>) -> Result<(), AppError> {
         let id = happened.id;
         match happened.event {
@@ -87,6 +94,15 @@ impl Policy for FollowCompanies {
 
     fn events(&self) -> &'static [&'static str] {
         &["company.merged", "company.created", "company.parent_changed", "company.absorbed"]
+    }
+
+    fn concerns(&self, event: &CompanyEvent) -> bool {
+        match event {
+            CompanyEvent::Created(profile) => profile.parent_id.is_some(),
+            CompanyEvent::ParentChanged { parent_id } => parent_id.is_some(),
+            CompanyEvent::Absorbed(gains) => gains.parent_id.is_some(),
+            _ => true,
+        }
     }
 
     async fn react(&self, app: &App, cx: &Authorized<System>, happened: Happened<Company>) -> Result<(), AppError> {

@@ -146,9 +146,9 @@ async fn what_names_a_merged_record_follows_it() {
     eventually("the list has followed", async || get(&filter).await["data"].as_array().unwrap().len() == 1).await;
     let events = get(&format!("{deal}/events")).await;
     let actors = events["data"].as_array().unwrap().iter().filter_map(|event| event["actor"].as_str());
-    let actors: std::collections::BTreeSet<_> = actors.filter(|actor| actor.starts_with("policy:")).collect();
-    let expected = ["policy:crm.follow_companies", "policy:crm.follow_contacts", "policy:crm.follow_stages"];
-    assert_eq!(actors, expected.into());
+    // Those that follow merges and stages, or the one that looks at new deals: whichever came first.
+    let followed = actors.filter(|actor| actor.starts_with("policy:crm.follow_")).count();
+    assert_eq!(followed, 5, "two of contacts, two of companies, one of stages: {events}");
     assert_eq!(installation.stdout(&["subscriptions", "refused"]).lines().count(), 1, "the heading alone");
     drop((worker, api));
 }
