@@ -5,8 +5,11 @@ use fairlead_application::{
     policy::Policy,
 };
 use fairlead_domain::{
-    crm::{Activity, Company, CompanyCommand, Contact, ContactCommand, Deal, DealCommand, Employment, Pipeline},
-    values::{Label, RecordRef},
+    crm::{
+        Activity, Company, CompanyCommand, CompanyEvent, Contact, ContactCommand, ContactEvent, ContactProfile, Deal,
+        DealCommand, Employment, Pipeline,
+    },
+    values::{Label, PersonName, RecordRef},
 };
 use uuid::Uuid;
 
@@ -123,8 +126,21 @@ async fn open_deals_leave_a_stage_that_is_retired() {
 }
 
 /// The loser's words go with the person, although what they stand in is about the winner by then, or not yet.
-#[tokio::test]
-async fn names_are_for_ever() {
+#[test]
+fn what_names_nobody_is_passed_over() {
+    let mut contact = ContactProfile::named(PersonName::new("Ana").unwrap());
+    let created = |contact: &ContactProfile| ContactEvent::Created(Box::new(contact.clone()));
+    assert!(!Policy::concerns(&FollowContacts::new(), &created(&contact)));
+    contact.companies.insert(Uuid::from_u128(1).into(), Employment::default().into());
+    assert!(Policy::concerns(&FollowContacts::new(), &created(&contact)));
+    let below =
+        |parent: Option<u128>| CompanyEvent::ParentChanged { parent_id: parent.map(|id| Uuid::from_u128(id).into()) };
+    assert!(!Policy::concerns(&FollowCompanies::new(), &below(None)));
+    assert!(Policy::concerns(&FollowCompanies::new(), &below(Some(1))));
+}
+
+#[test]
+fn names_are_for_ever() {
     let names = [FollowContacts::NAME, FollowCompanies::NAME, FollowDeals::NAME, FollowActivities::NAME];
     assert_eq!(names, ["crm.follow_contacts", "crm.follow_companies", "crm.follow_deals", "crm.follow_activities"]);
     assert_eq!(FollowStages::NAME, "crm.follow_stages");
