@@ -1,7 +1,7 @@
 //! The one path every command takes.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
     sync::Arc,
     time::Instant,
 };
@@ -235,13 +235,16 @@ impl App {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let key = stored.map(|stream| stream.key.clone()).unwrap_or_default();
-                entry.insert(Change::new(step, version, key, decision.keys_before))
+                let mut change = Change::new(step, version, key, decision.keys_before);
+                change.referred_before = decision.referred_before;
+                entry.insert(change)
             }
         };
         change.append.state = state;
         change.append.deleted = decision.deleted;
         change.append.erases |= decision.erases;
         change.keys_after = decision.keys_after;
+        change.referred_after = decision.referred_after;
         change.append.secrets.extend(step.secrets.iter().cloned());
         change.append.events.extend(decision.events.into_iter().map(|event| NewEvent {
             id: self.ids.next(),
@@ -302,6 +305,8 @@ struct Change {
     append: StreamAppend,
     keys_before: Vec<UniqueKey>,
     keys_after: Vec<UniqueKey>,
+    referred_before: BTreeSet<Uuid>,
+    referred_after: BTreeSet<Uuid>,
 }
 
 impl Change {
@@ -318,17 +323,24 @@ impl Change {
                 key,
                 released: Vec::new(),
                 claimed: Vec::new(),
+                unreferred: Vec::new(),
+                referred: Vec::new(),
                 events: Vec::new(),
                 secrets: Vec::new(),
             },
             keys_before,
             keys_after: Vec::new(),
+            referred_before: BTreeSet::new(),
+            referred_after: BTreeSet::new(),
         }
     }
 
     fn into_append(mut self) -> StreamAppend {
         let (before, after) = (&self.keys_before, &self.keys_after);
         self.append.released = before.iter().filter(|key| !after.contains(key)).cloned().collect();
+        let (named, names) = (&self.referred_before, &self.referred_after);
+        self.append.unreferred = named.difference(names).copied().collect();
+        self.append.referred = names.difference(named).copied().collect();
         self.append.claimed = after.iter().filter(|key| !before.contains(key)).cloned().collect();
         self.append
     }

@@ -1,5 +1,7 @@
 //! An event store in memory, for tests of use cases. Passes the same contract suite as the one in `PostgreSQL`.
 
+mod related;
+
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,7 +13,6 @@ use fairlead_domain::{
     ids::{OrganizationId, UserId},
     kernel::{Belonging, UniqueKey},
 };
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
     live::{Stretch, Tail, TenantStream},
     log::LogError,
     ports::{
-        AboutQuery, Answer, Append, Appended, EventStore, Loaded, Metadata, NewSecret, RegisterQuery, Secrets,
+        Answer, Append, Appended, EventStore, Loaded, Metadata, NewSecret, RegisterQuery, RelatedQuery, Secrets,
         StoreError, StoredEvent, StoredStream, StreamAppend, SubjectKey, TakenClaim,
     },
 };
@@ -49,6 +50,8 @@ struct Tables {
     personal: HashMap<(OrganizationId, Uuid), Vec<Told>>,
     /// The streams in which something about somebody else was ever told.
     about: BTreeSet<(OrganizationId, Uuid, Uuid)>,
+    /// A record, and the streams that refer to it.
+    references: BTreeSet<(OrganizationId, Uuid, Uuid)>,
     erased: HashSet<(OrganizationId, Uuid)>,
     secrets: HashMap<(OrganizationId, Uuid), Secrets>,
     deleted: HashSet<(OrganizationId, Uuid)>,
@@ -84,45 +87,6 @@ impl Tables {
     }
 }
 
-impl Tables {
-    /// Notes whose data the events hold, and who is erased.
-    fn note_people(&mut self, tenant: OrganizationId, append: &Append) -> Result<(), StoreError> {
-        let mut subjects = BTreeSet::new();
-        for stream in &append.streams {
-            for (event, version) in stream.events.iter().zip(stream.expected + 1..) {
-                for field in &event.personal {
-                    let subject = (tenant, field.subject.unwrap_or(stream.id));
-                    if self.erased.contains(&subject) {
-                        subjects.insert(subject.1);
-                    }
-                    let place = (stream.id, version, field.pointer.clone());
-                    self.about.extend(field.subject.map(|subject| (tenant, subject, stream.id)));
-                    self.personal.entry(subject).or_default().push(place);
-                }
-            }
-        }
-        if !subjects.is_empty() {
-            return Err(StoreError::Erased { subjects: subjects.into_iter().collect() });
-        }
-        let erased = append.streams.iter().filter(|stream| stream.erases);
-        self.erased.extend(erased.map(|stream| (tenant, stream.id)));
-        Ok(())
-    }
-
-    /// Takes the data of erased people out of the events.
-    fn erase(&mut self) {
-        for (tenant, subject) in &self.erased {
-            for (stream, version, pointer) in self.personal.remove(&(*tenant, *subject)).unwrap_or_default() {
-                let history = self.streams.get_mut(&(*tenant, stream)).map(|(_, history)| history);
-                let event = history.and_then(|history| history.iter_mut().find(|event| event.version == version));
-                if let Some(value) = event.and_then(|event| event.data.pointer_mut(&pointer)) {
-                    *value = json!({ "erased": true });
-                }
-            }
-        }
-    }
-}
-
 #[async_trait]
 impl EventStore for MemoryStore {
     async fn load(&self, cx: &Context, streams: &[Uuid]) -> Result<Loaded, StoreError> {
@@ -153,6 +117,7 @@ impl EventStore for MemoryStore {
             return Err(StoreError::Stale { streams });
         }
         tables.note_people(tenant, &append)?;
+        tables.note_references(tenant, &append);
         for key in append.streams.iter().flat_map(|stream| &stream.released) {
             tables.reservations.remove(&(tenant, key.scope, key.value.clone()));
         }
@@ -256,16 +221,8 @@ impl EventStore for MemoryStore {
         Ok(found)
     }
 
-    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
-        let tables = self.tables();
-        let told = tables.about.iter().filter(|(tenant, subject, stream)| {
-            let aggregate = tables.streams.get(&(*tenant, *stream)).map(|(present, _)| present.aggregate.as_str());
-            (*tenant, *subject) == (cx.tenant(), query.subject)
-                && subject != stream
-                && aggregate == Some(query.aggregate)
-                && query.after.is_none_or(|after| *stream > after)
-        });
-        Ok(told.map(|(_, _, stream)| *stream).take(query.limit.into()).collect())
+    async fn related(&self, cx: &Context, query: &RelatedQuery) -> Result<Vec<Uuid>, StoreError> {
+        Ok(self.tables().related(cx.tenant(), query))
     }
 }
 

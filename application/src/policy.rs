@@ -30,6 +30,11 @@ pub trait Policy: Send + Sync + 'static {
     /// The types of the events it looks at. None while it is switched off: what happens meanwhile is passed over.
     fn events(&self) -> &'static [&'static str];
 
+    /// Whether something may follow from this event. Of what does not concern it, it is told nothing, which costs no transaction.
+    fn concerns(&self, _event: &<Self::On as Aggregate>::Event) -> bool {
+        true
+    }
+
     /// Issues the commands that follow. What it reads and what it changes through `app` belongs to one
     /// transaction, so it waits for nothing else.
     ///
@@ -62,6 +67,9 @@ pub trait AnyPolicy: Send + Sync + 'static {
     /// [`Policy::events`]
     fn events(&self) -> &'static [&'static str];
 
+    /// [`Policy::concerns`]; also what can't be read, which [`meet`](Self::meet) tells.
+    fn concerns(&self, event: &SequencedEvent) -> bool;
+
     /// Reads the event, and has the policy react to it in the event's tenant.
     ///
     /// # Errors
@@ -79,6 +87,12 @@ impl<P: Policy> AnyPolicy for P {
 
     fn events(&self) -> &'static [&'static str] {
         Policy::events(self)
+    }
+
+    fn concerns(&self, event: &SequencedEvent) -> bool {
+        let stored = &event.event;
+        let decoded = decode_event::<P::On>(&stored.event_type, stored.schema_version, stored.data.clone());
+        decoded.map_or(true, |event| Policy::concerns(self, &event))
     }
 
     async fn meet(&self, app: &App, event: &SequencedEvent) -> Result<(), AppError> {

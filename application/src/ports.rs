@@ -1,10 +1,11 @@
 //! What the infrastructure must provide.
 
+mod error;
 mod query;
 mod secret;
 mod system;
 
-use std::{error::Error, fmt};
+use std::fmt;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,7 +15,8 @@ use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
 pub use self::{
-    query::{AboutQuery, RegisterQuery},
+    error::{StoreError, TakenClaim},
+    query::{RegisterQuery, RelatedQuery, Relation},
     secret::{NewSecret, Secrets},
     system::{Clock, Entropy, IdGenerator, System},
 };
@@ -68,12 +70,12 @@ pub trait EventStore: Send + Sync {
     /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
     async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError>;
 
-    /// The streams of an aggregate in which something about a person was ever told to whom they don't belong, in ascending
-    /// order of id. Every event that was stored is considered.
+    /// The streams of an aggregate that are related to a record in some way, in ascending order of id; deleted ones too. Every
+    /// append that was stored is considered.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Internal`].
-    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError>;
+    async fn related(&self, cx: &Context, query: &RelatedQuery) -> Result<Vec<Uuid>, StoreError>;
 }
 
 /// What [`EventStore::load`] finds.
@@ -184,6 +186,10 @@ pub struct StreamAppend {
     pub released: Vec<UniqueKey>,
     /// Keys claimed.
     pub claimed: Vec<UniqueKey>,
+    /// Records to which the state does not refer any more.
+    pub unreferred: Vec<Uuid>,
+    /// Records to which it refers from now on.
+    pub referred: Vec<Uuid>,
     /// What happened, one event at least.
     pub events: Vec<NewEvent>,
     /// What is kept beside the stream from now on.
@@ -201,6 +207,8 @@ impl fmt::Debug for StreamAppend {
             .field("erases", &self.erases)
             .field("released", &self.released)
             .field("claimed", &self.claimed)
+            .field("unreferred", &self.unreferred)
+            .field("referred", &self.referred)
             .field("events", &self.events)
             .field("kept", &self.secrets)
             .finish_non_exhaustive()
@@ -325,58 +333,6 @@ impl From<&Context> for Metadata {
             causation_id: cx.causation_id,
             hops: cx.hops,
             traceparent: cx.trace_parent.as_ref().map(|parent| parent.as_str().to_owned()),
-        }
-    }
-}
-
-/// Why the store did not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Streams are not at the expected version, or two commands met in a deadlock: load, decide and append again.
-    #[error("a stream is not at the expected version")]
-    Stale {
-        /// All that are not, in ascending order; none after a deadlock.
-        streams: Vec<Uuid>,
-    },
-    /// Keys to be claimed belong to other streams.
-    #[error("a unique key is taken")]
-    Taken {
-        /// Every claim in the way of the append, in ascending order. Never empty.
-        claims: Vec<TakenClaim>,
-    },
-    /// Something personal was to be recorded about people who were erased.
-    #[error("a person was erased")]
-    Erased {
-        /// The people.
-        subjects: Vec<Uuid>,
-    },
-    /// A command with the same idempotency key has been at work for longer than the lock time-out.
-    #[error("a command with the same idempotency key is at work")]
-    KeyInProgress,
-    /// The store can't be reached, or is too busy.
-    #[error("the store does not answer")]
-    Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// Something that must not be.
-    #[error("the store failed")]
-    Internal(#[source] Box<dyn Error + Send + Sync>),
-}
-
-/// A claim that failed because the key belongs to another stream.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct TakenClaim {
-    /// The stream that claimed the key.
-    pub stream: Uuid,
-    /// The key's scope.
-    pub scope: String,
-}
-
-impl StoreError {
-    /// The streams without which the append would not have met this.
-    pub fn streams(&self) -> Vec<Uuid> {
-        match self {
-            Self::Stale { streams } => streams.clone(),
-            Self::Taken { claims } => claims.iter().map(|claim| claim.stream).collect(),
-            Self::Erased { .. } | Self::KeyInProgress | Self::Unavailable(_) | Self::Internal(_) => Vec::new(),
         }
     }
 }

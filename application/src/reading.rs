@@ -7,7 +7,7 @@ use crate::{
     App, AppError, Context, Recorded,
     access::{Authorized, Reveals, System},
     app::is_old,
-    ports::{AboutQuery, RegisterQuery, StoredStream},
+    ports::{RegisterQuery, RelatedQuery, Relation, StoredStream},
     recorded::{decode_state, refold},
 };
 
@@ -93,7 +93,25 @@ impl App {
         after: Option<Uuid>,
         limit: u16,
     ) -> Result<Vec<Uuid>, AppError> {
-        Ok(self.store.streams_about(cx, &AboutQuery { subject: person, aggregate: A::TYPE, after, limit }).await?)
+        let relation = Relation::TellsOf;
+        let query = RelatedQuery { relation, record: person, aggregate: A::TYPE, after, limit };
+        Ok(self.store.related(cx, &query).await?)
+    }
+
+    /// The streams of an aggregate whose state [refers](Aggregate::references) to a record, in ascending order of id, behind one
+    /// of them; deleted ones too. Always current.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub async fn referrers<A: Aggregate>(
+        &self,
+        cx: &Authorized<System>,
+        record: Uuid,
+        after: Option<Uuid>,
+        limit: u16,
+    ) -> Result<Vec<Uuid>, AppError> {
+        let query = RelatedQuery { relation: Relation::RefersTo, record, aggregate: A::TYPE, after, limit };
+        Ok(self.store.related(cx, &query).await?)
     }
 
     /// Reads a stream's state, folded anew where it is stored in an older shape.

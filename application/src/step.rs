@@ -1,10 +1,10 @@
 //! One command on one stream, with its types erased, so that everything after `decide` is compiled once.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use fairlead_domain::{
     ids::OrganizationId,
-    kernel::{Aggregate, ErrorKind, UniqueKey, fold},
+    kernel::{Aggregate, ErrorKind, Reference, UniqueKey, fold},
 };
 use secrecy::SecretSlice;
 use serde::{Deserialize, Serialize};
@@ -127,6 +127,9 @@ pub(crate) struct Decision {
     pub(crate) erases: bool,
     pub(crate) keys_before: Vec<UniqueKey>,
     pub(crate) keys_after: Vec<UniqueKey>,
+    /// The ids of the records that the state before and after refers to.
+    pub(crate) referred_before: BTreeSet<Uuid>,
+    pub(crate) referred_after: BTreeSet<Uuid>,
 }
 
 impl Step {
@@ -208,10 +211,19 @@ fn decide<A: Aggregate>(state: Option<&RawValue>, reach: &Reach, command: A::Com
     let before = state.map(decode_state::<A>).transpose().map_err(AppError::internal)?;
     let events = A::decide(before.as_ref(), command)?;
     let keys_before = before.as_ref().map(reserved).unwrap_or_default();
+    let referred_before = before.as_ref().map(referred).unwrap_or_default();
     if events.is_empty() {
         let deleted = before.as_ref().is_some_and(A::is_deleted);
-        let keys_after = keys_before.clone();
-        return Ok(Decision { events: vec![], state: None, deleted, erases: false, keys_before, keys_after });
+        return Ok(Decision {
+            events: vec![],
+            state: None,
+            deleted,
+            erases: false,
+            keys_after: keys_before.clone(),
+            keys_before,
+            referred_after: referred_before.clone(),
+            referred_before,
+        });
     }
     let erased_before = before.as_ref().is_some_and(A::is_erased);
     let after = fold::<A>(before, &events).ok_or(DecodeError::Headless { what: A::TYPE.to_owned() });
@@ -226,12 +238,24 @@ fn decide<A: Aggregate>(state: Option<&RawValue>, reach: &Reach, command: A::Com
         erases: after.is_erased() && !erased_before,
         keys_before,
         keys_after: reserved(&after),
+        referred_before,
+        referred_after: referred(&after),
     })
 }
 
 /// What a state reserves: nothing once it is deleted.
 fn reserved<A: Aggregate>(state: &A) -> Vec<UniqueKey> {
     if state.is_deleted() { Vec::new() } else { state.keys() }
+}
+
+/// What a state refers to: nothing once nothing can bring it back.
+pub(crate) fn references<A: Aggregate>(state: &A) -> BTreeSet<Reference> {
+    let is_gone = state.successor().is_some() || state.is_erased();
+    if is_gone { BTreeSet::new() } else { state.references().into_iter().collect() }
+}
+
+fn referred<A: Aggregate>(state: &A) -> BTreeSet<Uuid> {
+    references(state).into_iter().map(|reference| reference.id).collect()
 }
 
 fn encode_state<A: Aggregate>(state: &A) -> Result<Box<RawValue>, DecodeError> {

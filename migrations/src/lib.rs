@@ -25,6 +25,7 @@ mod m20261121_000023_comments;
 mod m20261121_000025_contact_records;
 mod m20261121_000026_custom_fields;
 mod m20261121_000027_contact_lists;
+mod m20261121_000028_references;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -93,6 +94,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000025_contact_records::Migration),
             Box::new(m20261121_000026_custom_fields::Migration),
             Box::new(m20261121_000027_contact_lists::Migration),
+            Box::new(m20261121_000028_references::Migration),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! What every event store must do. `store_contract_tests!` runs it against one.
 
 mod beside;
+mod related;
 
 use std::sync::Arc;
 
@@ -17,7 +18,10 @@ use fairlead_domain::kernel::{ErrorKind, UniqueKey};
 use serde_json::{json, value::to_raw_value};
 use uuid::Uuid;
 
-pub use self::beside::{keeps_secrets_beside_streams, lists_living_streams};
+pub use self::{
+    beside::{keeps_secrets_beside_streams, lists_living_streams, tells_who_holds_a_key},
+    related::{finds_who_refers_to_a_record, finds_who_was_told_about},
+};
 
 /// Makes a test of each clause, against the store that the async expression makes. Its first value is kept alive.
 #[macro_export]
@@ -28,8 +32,8 @@ macro_rules! store_contract_tests {
             stores_all_streams_or_none, names_every_stream_in_the_way, names_every_claim_in_the_way, reserves_keys_in_a_tenant,
             tells_who_holds_a_key, releases_before_it_claims, answers_a_key_again, opens_what_is_personal,
             reads_the_erased_as_erased, records_nothing_about_the_erased,
-            records_a_command_that_changed_nothing, keeps_secrets_beside_streams, lists_living_streams, keeps_tenants_apart, lets_one_of_many_writers_win,
-            lets_one_of_many_duplicates_work);
+            records_a_command_that_changed_nothing, keeps_secrets_beside_streams, lists_living_streams, finds_who_refers_to_a_record,
+            finds_who_was_told_about, keeps_tenants_apart, lets_one_of_many_writers_win, lets_one_of_many_duplicates_work);
     };
     (@each $make:expr; $($clause:ident),+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,6 +80,8 @@ fn change(id: Uuid, expected: i64, events: usize) -> StreamAppend {
         key: SubjectKey::Unknown,
         released: vec![],
         claimed: vec![],
+        unreferred: vec![],
+        referred: vec![],
         events: (0..events).map(event).collect(),
         secrets: vec![],
     }
@@ -378,17 +384,4 @@ pub async fn lets_one_of_many_duplicates_work(store: Store) {
     let outcomes = writers.join_all().await;
     let answers: Vec<_> = outcomes.iter().filter(|outcome| matches!(outcome, Appended::Answered(_))).collect();
     assert_eq!(answers.len(), 7);
-}
-
-/// Who holds which key, in the order asked; nobody of another tenant.
-pub async fn tells_who_holds_a_key(store: Store) {
-    let (cx, id) = (caller(), System.next());
-    let mut made = change(id, 0, 1);
-    made.claimed = vec![UniqueKey::new("thing.name", "a"), UniqueKey::new("thing.name", "b")];
-    store.append(&cx, append(vec![made])).await.unwrap();
-    let keys = ["b", "x", "a", "b"].map(|name| UniqueKey::new("thing.name", name));
-    assert_eq!(store.holders(&cx, &keys).await.unwrap(), [Some(id), None, Some(id), Some(id)]);
-    assert_eq!(store.holders(&caller(), &keys).await.unwrap(), [None; 4]);
-    assert_eq!(store.holders(&cx, &[UniqueKey::new("other.name", "a")]).await.unwrap(), [None]);
-    assert_eq!(store.holders(&cx, &[]).await.unwrap(), []);
 }

@@ -1,13 +1,16 @@
 //! Contacts: who may do what with them, and by what their lists are filtered and sorted.
 
 use fairlead_domain::{
-    crm::{Contact, ContactCommand, ContactError},
-    ids::ContactId,
+    crm::{Company, Contact, ContactCommand, ContactError, Employment},
+    ids::{CompanyId, ContactId},
     kernel::Aggregate,
     values::{LifecycleStage, RecordType},
 };
 
-use super::facts::Attempts;
+use super::{
+    companies::CompaniesRead,
+    facts::{Attempts, living},
+};
 use crate::{
     App, AppError, Expected, Outcome, Recorded, Step,
     access::{Authorized, Permits, permissions},
@@ -46,6 +49,24 @@ impl Listed for Contact {
     ];
     const SEARCHED: bool = true;
     const ATTRIBUTES: Option<RecordType> = Some(RecordType::Contact);
+}
+
+/// Says how a person belongs to a company.
+///
+/// # Errors
+/// `contact.unknown_company` when the caller may not read the company, or it is deleted, unless the person belongs to it already;
+/// `contact.too_many_companies`, and those of every command.
+pub async fn link_company(
+    app: &App,
+    cx: &Authorized<ContactsWrite>,
+    id: ContactId,
+    expected: Expected,
+    company_id: CompanyId,
+    employment: Employment,
+) -> Result<Outcome, AppError> {
+    let seen = !living::<Company, CompaniesRead>(app, cx, &[company_id].into()).await?.is_empty();
+    let link = ContactCommand::LinkCompany { company_id, employment, seen };
+    app.execute::<Contact>(cx, id, expected, link).await
 }
 
 /// Makes two contacts one: `winner` takes in what it lacks of `loser`, with all that is part of that one. Answers with the

@@ -15,13 +15,13 @@ mod pipelines;
 mod policies;
 mod timeline;
 
-pub use activities::{ActivitiesErase, ActivitiesRead, ActivitiesWrite};
+pub use activities::{ActivitiesErase, ActivitiesRead, ActivitiesWrite, change_activity, create_activity};
 pub use agenda::{Agenda, AgendaPart, AgendaPort, AgendaQuery, Agendas, Zone};
 pub use board::{Board, BoardCell, BoardColumn, BoardPort, BoardQuery, BoardStage, BoardSum, Boards};
 pub use comments::{CommentEdit, Comments, CommentsModerate, CommentsRead, CommentsWrite, NewComment};
 pub use companies::{CompaniesRead, CompaniesWrite, change_company, create_company, merge_companies};
 pub use contact_lists::{ContactListsRead, ContactListsWrite, add_members};
-pub use contacts::{ContactsErase, ContactsRead, ContactsWrite, erase_contact, merge_contacts};
+pub use contacts::{ContactsErase, ContactsRead, ContactsWrite, erase_contact, link_company, merge_contacts};
 pub use custom_fields::{CustomFieldsRead, CustomFieldsWrite, attribute_fields, execute_attributed, inform};
 pub use deals::{
     DealDraft, DealsRead, DealsWrite, deal_stays, link_deal, lose_deal, move_deal, open_deal, reopen_deal, unlink_deal,
@@ -29,5 +29,8 @@ pub use deals::{
 };
 pub use duplicates::{Duplicate, Duplicates, Reason, Twin, TwinPort};
 pub use pipelines::{PipelinesRead, PipelinesWrite};
-pub use policies::{ForgetActivities, ForgetContacts, TagNewContacts, WinCustomers};
+pub use policies::{
+    FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowStages, ForgetActivities, ForgetContacts,
+    TagNewContacts, WinCustomers,
+};
 pub use timeline::{TimelineEntry, TimelinePort, TimelineQuery, Timelines};

@@ -1,6 +1,9 @@
 //! What follows by itself in customer relations.
 
 mod customers;
+mod following;
+mod naming;
+mod stages;
 
 use async_trait::async_trait;
 use fairlead_domain::{
@@ -10,15 +13,21 @@ use fairlead_domain::{
 };
 use uuid::Uuid;
 
-pub use self::customers::WinCustomers;
+pub use self::{
+    customers::WinCustomers,
+    following::{FollowActivities, FollowCompanies, FollowContacts, FollowDeals},
+    stages::FollowStages,
+};
 
+use self::naming::successor;
 use crate::{
     App, AppError, Expected, Step,
     access::{Authorized, System},
     policy::{Happened, Policy},
+    ports::Relation,
 };
 
-/// How many records forget at once.
+/// How many records change at once.
 const BATCH: u16 = 200;
 
 /// Puts a label on every new contact, so that somebody looks at it.
@@ -70,8 +79,10 @@ impl Policy for ForgetContacts {
 
     async fn react(&self, app: &App, cx: &Authorized<System>, erased: Happened<Contact>) -> Result<(), AppError> {
         let person = erased.id.into();
-        forget::<Activity>(app, cx, person, &ActivityCommand::Forget { person }).await?;
-        forget::<Comment>(app, cx, person, &CommentCommand::Forget { person }).await
+        let part_of = successor::<Contact>(app, cx, erased.id).await?.map(Uuid::from);
+        let forget = ActivityCommand::Forget { person, part_of };
+        all_related::<Activity>(app, cx, (Relation::TellsOf, person), &forget).await?;
+        all_related::<Comment>(app, cx, (Relation::TellsOf, person), &CommentCommand::Forget { person }).await
     }
 }
 
@@ -97,20 +108,23 @@ impl Policy for ForgetActivities {
 
     async fn react(&self, app: &App, cx: &Authorized<System>, erased: Happened<Activity>) -> Result<(), AppError> {
         let person = erased.id.into();
-        forget::<Comment>(app, cx, person, &CommentCommand::Forget { person }).await
+        all_related::<Comment>(app, cx, (Relation::TellsOf, person), &CommentCommand::Forget { person }).await
     }
 }
 
-/// Issues a command on every record of a kind that ever told something about a person.
-async fn forget<A: Aggregate>(
+/// Issues a command on every record of a kind that is related to a record.
+async fn all_related<A: Aggregate>(
     app: &App,
     cx: &Authorized<System>,
-    person: Uuid,
+    (relation, record): (Relation, Uuid),
     command: &A::Command,
 ) -> Result<(), AppError> {
     let mut after = None;
     loop {
-        let page = app.streams_about::<A>(cx, person, after, BATCH).await?;
+        let page = match relation {
+            Relation::TellsOf => app.streams_about::<A>(cx, record, after, BATCH).await?,
+            Relation::RefersTo => app.referrers::<A>(cx, record, after, BATCH).await?,
+        };
         let step = |id: &Uuid| Step::new::<A>(cx, (*id).into(), Expected::Any, command.clone());
         app.execute_all(cx, &page.iter().map(step).collect::<Vec<_>>()).await?;
         after = page.last().copied();

@@ -2,11 +2,22 @@
 
 use uuid::Uuid;
 
-/// A stretch of the streams of one aggregate that tell about a person.
+/// How a stream can be related to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AboutQuery {
-    /// The person.
-    pub subject: Uuid,
+pub enum Relation {
+    /// Something about the person was ever told there, to whom the stream does not belong.
+    TellsOf,
+    /// Its state refers to the record.
+    RefersTo,
+}
+
+/// A stretch of the streams of one aggregate that are related to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelatedQuery {
+    /// How.
+    pub relation: Relation,
+    /// The record, or the person.
+    pub record: Uuid,
     /// The aggregate's name.
     pub aggregate: &'static str,
     /// Begins behind this stream.

@@ -84,6 +84,32 @@ pub enum Fault {
         /// The key's scope.
         String,
     ),
+    /// The state refers to a record, and that is not noted.
+    #[error("that it refers to the {record_type} {id} is not noted")]
+    NotReferred {
+        /// What the record is.
+        record_type: &'static str,
+        /// Which.
+        id: Uuid,
+    },
+    /// It is noted that the state refers to a record to which it does not.
+    #[error("it is noted to refer to {0}, to which it does not")]
+    Referred(
+        /// The record.
+        Uuid,
+    ),
+    /// The events tell something about a person, and that is not noted.
+    #[error("that it tells about {0} is not noted")]
+    NotTold(
+        /// The person.
+        Uuid,
+    ),
+    /// It is noted that the events tell about a person about whom they don't.
+    #[error("it is noted to tell about {0}, about whom it does not")]
+    ToldOfNobody(
+        /// The person.
+        Uuid,
+    ),
     /// An event still tells something about a person who was erased.
     #[error("event {version} still tells about the erased person at {pointer}")]
     Told {

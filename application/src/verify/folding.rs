@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fairlead_domain::{
     for_each_aggregate,
-    kernel::{Aggregate, fold},
+    kernel::{Aggregate, Reference, fold},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use super::differing;
 use crate::{
     ports::{StoredEvent, StoredStream},
     recorded::{DecodeError, decode_event, decode_state, encode_event},
+    step::references,
 };
 
 /// Takes a stream's events in, one by one.
@@ -36,6 +37,8 @@ pub(super) struct Folded {
     pub(super) differing: Option<Vec<String>>,
     /// What the stream has to reserve: scope and value.
     pub(super) keys: BTreeSet<(String, String)>,
+    /// To what it refers.
+    pub(super) references: BTreeSet<Reference>,
     pub(super) deleted: bool,
     pub(super) erased: bool,
 }
@@ -79,7 +82,8 @@ impl<A: Aggregate> Folding for FoldingOf<A> {
         };
         let keys = if state.is_deleted() { Vec::new() } else { state.keys() };
         let keys = keys.into_iter().map(|key| (key.scope.to_owned(), key.value)).collect();
-        Ok(Some(Folded { differing, keys, deleted: state.is_deleted(), erased: state.is_erased() }))
+        let references = references(state);
+        Ok(Some(Folded { differing, keys, references, deleted: state.is_deleted(), erased: state.is_erased() }))
     }
 }
 

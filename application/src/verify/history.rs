@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use fairlead_domain::kernel::Reference;
 use uuid::Uuid;
 
 use super::{
@@ -36,9 +37,22 @@ pub struct History {
     span: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The first event that says something about the person to whom the stream belongs, and where.
     told: Option<(i64, String)>,
+    /// About whom the events tell something, apart from that person.
+    people: BTreeSet<Uuid>,
     /// Whether every event so far could be folded.
     readable: bool,
     faults: Vec<Fault>,
+}
+
+/// What is noted beside a stream.
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// The keys that are reserved for it, each a scope and a value.
+    pub keys: BTreeSet<(String, String)>,
+    /// The records to which it refers.
+    pub references: BTreeSet<Uuid>,
+    /// Those about whom it tells something, and to whom it does not belong.
+    pub told: BTreeSet<Uuid>,
 }
 
 /// What came out.
@@ -58,7 +72,17 @@ impl History {
         let folding = folding(aggregate);
         let faults = if folding.is_none() { vec![Fault::UnknownAggregate] } else { Vec::new() };
         let readable = folding.is_some();
-        Self { stream, folding, version: 0, position: 0, span: None, told: None, readable, faults }
+        Self {
+            stream,
+            folding,
+            version: 0,
+            position: 0,
+            span: None,
+            told: None,
+            people: BTreeSet::new(),
+            readable,
+            faults,
+        }
     }
 
     /// Takes in the next event. One of the same version as the last is the same event with another position.
@@ -111,16 +135,16 @@ impl History {
         true
     }
 
-    /// Holds the events against the stream and the keys that are reserved for it, each a scope and a value.
+    /// Notes that an event, as it is stored, tells something about this person.
+    pub fn tells_of(&mut self, person: Uuid) {
+        self.people.extend(Some(person).filter(|person| *person != self.stream));
+    }
+
+    /// Holds the events against the stream and what is noted beside it.
     ///
     /// # Errors
     /// [`DecodeError::Newer`]
-    pub fn compare(
-        mut self,
-        stored: &StoredStream,
-        deleted: bool,
-        reserved: &BTreeSet<(String, String)>,
-    ) -> Result<Compared, DecodeError> {
+    pub fn compare(mut self, stored: &StoredStream, deleted: bool, noted: &Noted) -> Result<Compared, DecodeError> {
         if self.version == 0 {
             self.faults.push(Fault::NoEvents);
             return Ok(Compared { faults: self.faults, stale: false, readable: false });
@@ -132,12 +156,14 @@ impl History {
             self.faults.extend((first != stored.created_at).then_some(Fault::Column("created_at")));
             self.faults.extend((last != stored.updated_at).then_some(Fault::Column("updated_at")));
         }
+        self.faults.extend(self.people.difference(&noted.told).map(|person| Fault::NotTold(*person)));
+        self.faults.extend(noted.told.difference(&self.people).map(|person| Fault::ToldOfNobody(*person)));
         let mut stale = false;
         match self.folding.as_ref().filter(|_| self.readable).map(|folding| folding.compared(stored)) {
             None => {}
             Some(Ok(Some(folded))) => {
                 stale = folded.differing.is_none();
-                self.compare_folded(folded, deleted, reserved);
+                self.compare_folded(folded, deleted, noted);
             }
             Some(Ok(None)) => {
                 self.readable = false;
@@ -152,12 +178,17 @@ impl History {
         Ok(Compared { faults: self.faults, stale, readable: self.readable })
     }
 
-    fn compare_folded(&mut self, folded: Folded, deleted: bool, reserved: &BTreeSet<(String, String)>) {
-        let Folded { differing, keys, deleted: is_deleted, erased } = folded;
+    fn compare_folded(&mut self, folded: Folded, deleted: bool, noted: &Noted) {
+        let Folded { differing, keys, references, deleted: is_deleted, erased } = folded;
+        let reserved = &noted.keys;
         self.faults.extend(differing.filter(|places| !places.is_empty()).map(Fault::State));
         self.faults.extend((deleted != is_deleted).then_some(Fault::Column("deleted_at")));
         self.faults.extend(keys.difference(reserved).map(|(scope, _)| Fault::NotReserved(scope.clone())));
         self.faults.extend(reserved.difference(&keys).map(|(scope, _)| Fault::Reserved(scope.clone())));
+        let missing = references.iter().filter(|reference| !noted.references.contains(&reference.id));
+        self.faults.extend(missing.map(|Reference { record_type, id }| Fault::NotReferred { record_type, id: *id }));
+        let ids: BTreeSet<_> = references.iter().map(|reference| reference.id).collect();
+        self.faults.extend(noted.references.difference(&ids).map(|id| Fault::Referred(*id)));
         let told = self.told.take().filter(|_| erased);
         self.faults.extend(told.map(|(version, pointer)| Fault::Told { version, pointer }));
     }

@@ -11,7 +11,7 @@ use fairlead_domain::ids::OrganizationId;
 
 pub use self::{
     difference::{Difference, Fault, RowFault, differing},
-    history::{Compared, History, Place},
+    history::{Compared, History, Noted, Place},
 };
 use crate::{log::LogError, recorded::DecodeError};
 

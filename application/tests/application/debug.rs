@@ -67,6 +67,8 @@ fn an_append_hides_states_events_and_keys() {
         key: SubjectKey::Unknown,
         released: key(),
         claimed: key(),
+        unreferred: vec![],
+        referred: vec![],
         events: vec![happened],
         secrets: vec![NewSecret { name: "password", value: Some(b"secret".to_vec().into()) }],
     };

@@ -16,7 +16,7 @@ use fairlead_application::{
     access::{Access, Authorized, System as Everything},
     memory::MemoryStore,
     ports::{
-        AboutQuery, Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError,
+        Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, RelatedQuery, Secrets, StoreError,
         StoredEvent, StoredStream,
     },
 };
@@ -75,8 +75,8 @@ impl EventStore for Counting {
         self.memory.register(cx, query).await
     }
 
-    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
-        self.memory.streams_about(cx, query).await
+    async fn related(&self, cx: &Context, query: &RelatedQuery) -> Result<Vec<Uuid>, StoreError> {
+        self.memory.related(cx, query).await
     }
 }
 

@@ -1,13 +1,11 @@
 //! One stream's events, held against the stream.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use fairlead_application::{
     consistency::ConsistencyToken,
     ports::{Metadata, StoredEvent, StoredStream, SubjectKey},
     recorded::DecodeError,
-    verify::{Compared, Fault, History, Place},
+    verify::{Compared, Fault, History, Noted, Place},
 };
 use serde_json::{Value, json, value::to_raw_value};
 use uuid::Uuid;
@@ -61,8 +59,9 @@ fn state(name: &str) -> Value {
             "project_id": null, "tags": [], "attributes": {}, "deleted": false, "erased": false })
 }
 
-fn reserved() -> BTreeSet<(String, String)> {
-    [("contact.email".to_owned(), "ana@example.com".to_owned())].into()
+fn noted() -> Noted {
+    let keys = [("contact.email".to_owned(), "ana@example.com".to_owned())].into();
+    Noted { keys, ..Noted::default() }
 }
 
 /// What is wrong with a stream of these events, each at the position given, all of which the last tick has seen.
@@ -71,7 +70,7 @@ fn compared(events: &[(StoredEvent, Option<i64>)], stored: &StoredStream) -> Com
     for (event, position) in events {
         history.take(event.clone(), Place { position: *position, due: true }).unwrap();
     }
-    history.compare(stored, false, &reserved()).unwrap()
+    history.compare(stored, false, &noted()).unwrap()
 }
 
 #[test]
@@ -133,7 +132,7 @@ fn an_erased_person_is_told_of_nowhere() {
         for (event, position) in [(first, 1), (gone.clone(), 2)] {
             history.take(event, Place { position: Some(position), due: true }).unwrap();
         }
-        history.compare(&stored(2, state), true, &BTreeSet::new()).unwrap().faults
+        history.compare(&stored(2, state), true, &Noted::default()).unwrap().faults
     };
     assert_eq!(faults(first.clone(), &state), []);
     first.data["email"] = json!("ana@example.com");

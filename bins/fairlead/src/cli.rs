@@ -90,7 +90,7 @@ pub(crate) enum Command {
     },
     /// Compare everything that is stored with what the events say.
     ///
-    /// Folds every stream from its events, and compares states, unique keys, the global order and read models. Prints what
+    /// Folds every stream from its events, and compares states, unique keys, references, the global order and read models. Prints what
     /// differs, a line each, without values; the exit code is 1 then, and 0 otherwise. Can run beside everything else.
     Verify {
         /// Only this organization's.

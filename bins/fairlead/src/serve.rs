@@ -5,7 +5,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use fairlead_application::{
     administration::Operators,
     backlog::Backlogs,
-    crm::{Agendas, Boards, Duplicates, ForgetActivities, ForgetContacts, TagNewContacts, Timelines, WinCustomers},
+    crm::{
+        Agendas, Boards, Duplicates, FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowStages,
+        ForgetActivities, ForgetContacts, TagNewContacts, Timelines, WinCustomers,
+    },
     export::{ExportParts, Exports},
     health::HealthCheck,
     history::History,
@@ -229,8 +232,17 @@ fn worker(
 /// Everything that acts by itself.
 fn policies(config: &Config) -> Vec<Arc<dyn AnyPolicy>> {
     let tag = TagNewContacts::new(config.new_contact_tag.clone());
-    let forget = (ForgetContacts::new(), ForgetActivities::new());
-    vec![Arc::new(tag), Arc::new(forget.0), Arc::new(forget.1), Arc::new(WinCustomers::new())]
+    vec![
+        Arc::new(tag),
+        Arc::new(ForgetContacts::new()),
+        Arc::new(ForgetActivities::new()),
+        Arc::new(WinCustomers::new()),
+        Arc::new(FollowContacts::new()),
+        Arc::new(FollowCompanies::new()),
+        Arc::new(FollowDeals::new()),
+        Arc::new(FollowActivities::new()),
+        Arc::new(FollowStages::new()),
+    ]
 }
 
 fn api(

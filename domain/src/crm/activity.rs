@@ -23,7 +23,7 @@ pub use self::{
 };
 use crate::{
     ids::{ProjectId, UserId},
-    kernel::{Aggregate, Belonging, Told},
+    kernel::{Aggregate, Belonging, Reference, Told},
     values::{Label, Prose, RecordRef, Subject},
 };
 
@@ -141,16 +141,22 @@ impl Aggregate for Activity {
 
     fn decide(state: Option<&Self>, command: ActivityCommand) -> Result<Vec<ActivityEvent>, ActivityError> {
         use ActivityCommand::{
-            Assign, Attach, Change, Complete, Create, Delete, Detach, Erase, Forget, Mention, Pin, Reopen, Restore,
-            Unpin,
+            Assign, Attach, Change, Complete, Create, Delete, Detach, Erase, Forget, Mention, Pin, Reopen,
+            ReplaceRecord, Restore, Unpin,
         };
         match (state, command) {
-            (None, Create(profile)) => profile.checked().map(|profile| vec![ActivityEvent::Created(profile)]),
+            (None, Create { profile, seen }) => {
+                profile.checked(&seen).map(|profile| vec![ActivityEvent::Created(profile)])
+            }
             (None, _) => Err(ActivityError::NotFound),
-            (Some(_), Create(_)) => Err(ActivityError::AlreadyExists),
-            (Some(activity), Delete | Erase | Forget { .. }) if activity.erased => Ok(vec![]),
+            (Some(_), Create { .. }) => Err(ActivityError::AlreadyExists),
+            (Some(activity), Delete | Erase | Forget { .. } | ReplaceRecord { .. }) if activity.erased => Ok(vec![]),
             (Some(activity), _) if activity.erased => Err(ActivityError::Erased),
-            (Some(activity), Forget { person }) => Ok(activity.forgetting(person)),
+            (Some(activity), Forget { person, part_of }) => Ok(activity.forgetting(person, part_of)),
+            // What is deleted may be restored, and is to be about what it would be about.
+            (Some(activity), ReplaceRecord { record, by }) => {
+                Ok(activity.profile.record_replaced(record, by).into_iter().collect())
+            }
             (Some(activity), Erase) => activity.erasing(),
             (Some(activity), Delete) if activity.deleted => Ok(vec![]),
             (Some(activity), Restore) if activity.deleted => {
@@ -223,6 +229,10 @@ impl Aggregate for Activity {
 
     fn belongs(&self) -> Option<Belonging> {
         Some(Belonging { owner_id: self.profile.owner_id, project_id: self.profile.project_id })
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.profile.about.iter().map(|record| Reference::new(record.record_type.name(), record.id)).collect()
     }
 
     fn is_deleted(&self) -> bool {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     ids::{ActivityId, CommentId, UserId},
-    kernel::{Aggregate, DomainError, ErrorKind, Personal, PersonalOf},
+    kernel::{Aggregate, DomainError, ErrorKind, Personal, PersonalOf, Reference},
     values::Prose,
 };
 
@@ -232,6 +232,10 @@ impl Aggregate for Comment {
             CommentEvent::Restored { .. } => self.deleted = false,
             CommentEvent::Forgotten { .. } => profile.text.value = Personal::Erased,
         }
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        vec![Reference::new("activity", self.profile.activity_id)]
     }
 
     fn is_deleted(&self) -> bool {

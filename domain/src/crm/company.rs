@@ -20,7 +20,7 @@ pub use self::{
 use crate::{
     crm::custom_field::{Attributed, Schema, note_unique, referred, reserved},
     ids::{CompanyId, ProjectId, UserId},
-    kernel::{Aggregate, Belonging, Patch, UniqueKey},
+    kernel::{Aggregate, Belonging, Patch, Reference, UniqueKey},
     values::{
         Address, AttributeKey, AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, RecordRef, RecordType,
         Tag, Title, Website,
@@ -66,6 +66,13 @@ pub enum CompanyCommand {
     Merge {
         /// That company.
         into: CompanyId,
+    },
+    /// Where it belongs to a company, belong to the one that took that in; also where it is deleted.
+    ReplaceParent {
+        /// The company that was taken in.
+        parent_id: CompanyId,
+        /// The company that took it in; `None` when that one belongs to this.
+        by: Option<CompanyId>,
     },
     /// Delete softly.
     Delete,
@@ -131,13 +138,19 @@ impl Aggregate for Company {
     type Error = CompanyError;
 
     fn decide(state: Option<&Self>, command: CompanyCommand) -> Result<Vec<CompanyEvent>, CompanyError> {
-        use CompanyCommand::{Absorb, Change, Create, Delete, Merge, Restore, Tag, Untag};
+        use CompanyCommand::{Absorb, Change, Create, Delete, Merge, ReplaceParent, Restore, Tag, Untag};
         match (state, command) {
             (None, Create(profile, ancestry, schema)) => {
                 profile.checked(ancestry, &schema).map(|profile| vec![CompanyEvent::Created(profile)])
             }
             (None, _) => Err(CompanyError::NotFound),
             (Some(_), Create(..)) => Err(CompanyError::AlreadyExists),
+            // Nothing brings back what was merged, and nobody asks for its parent.
+            (Some(company), ReplaceParent { parent_id, by }) => {
+                let is_below = company.merged_into.is_none() && company.profile.parent_id == Some(parent_id);
+                let moved = is_below && by != Some(parent_id);
+                Ok(moved.then_some(CompanyEvent::ParentChanged { parent_id: by }).into_iter().collect())
+            }
             (Some(Self { merged_into: Some(into), .. }), Merge { into: again }) if *into == again => Ok(vec![]),
             (Some(Self { merged_into: Some(into), .. }), _) => Err(CompanyError::Merged { into: *into }),
             (Some(company), Delete) if company.deleted => Ok(vec![]),
@@ -202,6 +215,10 @@ impl Aggregate for Company {
         let CompanyProfile { domains, attributes, unique_attributes, .. } = &self.profile;
         let domains = domains.iter().map(|domain| UniqueKey::new("company.domain", domain.as_str()));
         domains.chain(reserved("company.attribute", unique_attributes, |key| attributes.get(key))).collect()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.profile.parent_id.iter().map(|id| Reference::new("company", *id)).collect()
     }
 
     fn is_deleted(&self) -> bool {

@@ -4,6 +4,7 @@ mod consent;
 mod event;
 mod key;
 mod profile;
+mod replacing;
 #[cfg(feature = "testing")]
 mod story;
 
@@ -22,7 +23,7 @@ pub use self::{
 use crate::{
     crm::custom_field::{Attributed, Schema, referred, reserved},
     ids::{CompanyId, ContactId},
-    kernel::{Aggregate, Belonging, DomainError, ErrorKind, Invalid, Personal, UniqueKey},
+    kernel::{Aggregate, Belonging, DomainError, ErrorKind, Invalid, Personal, Reference, UniqueKey},
     values::{AttributeKey, RecordRef, RecordType, Tag},
 };
 
@@ -63,9 +64,24 @@ pub enum ContactCommand {
     /// Take labels off.
     Untag(BTreeSet<Tag>),
     /// Say how the person belongs to a company.
-    LinkCompany(CompanyId, Employment),
+    LinkCompany {
+        /// The company.
+        company_id: CompanyId,
+        /// How.
+        employment: Employment,
+        /// Whether the company was seen: that it is there and within the caller's reach.
+        seen: bool,
+    },
     /// The person does not belong to a company.
     UnlinkCompany(CompanyId),
+    /// Where the person belongs to a company, name the one that took it in, with the same employment; the other's own stays. Also
+    /// where the contact is deleted.
+    ReplaceCompany {
+        /// The company that was taken in.
+        company_id: CompanyId,
+        /// The company that took it in.
+        by: CompanyId,
+    },
     /// Take in another contact, which is the same person.
     Absorb {
         /// The other one.
@@ -122,6 +138,9 @@ pub enum ContactError {
     /// More companies than a contact can belong to.
     #[error("a contact belongs to {MAX_OF_OTHERS} companies at most")]
     TooManyCompanies,
+    /// The company is not there, or beyond the caller's reach.
+    #[error("there is no such company")]
+    UnknownCompany,
     /// More contacts than can be one.
     #[error("{MAX_ABSORBED} contacts at most can be part of one")]
     TooManyAbsorbed,
@@ -158,6 +177,7 @@ impl DomainError for ContactError {
             Self::TooManyHandles => "contact.too_many_handles",
             Self::TooManyExternalIds => "contact.too_many_external_ids",
             Self::TooManyCompanies => "contact.too_many_companies",
+            Self::UnknownCompany => "contact.unknown_company",
             Self::TooManyAbsorbed => "contact.too_many_absorbed",
             Self::Attribute(invalid) | Self::Points(invalid) => invalid.code,
         }
@@ -178,13 +198,17 @@ impl Aggregate for Contact {
 
     fn decide(state: Option<&Self>, command: ContactCommand) -> Result<Vec<ContactEvent>, ContactError> {
         use ContactCommand::{
-            Absorb, Change, Create, Delete, Erase, LinkCompany, MergeInto, Restore, Tag, UnlinkCompany, Untag, Upsert,
+            Absorb, Change, Create, Delete, Erase, LinkCompany, MergeInto, ReplaceCompany, Restore, Tag, UnlinkCompany,
+            Untag, Upsert,
         };
         match (state, command) {
             (None, Create(profile, schema)) => Ok(vec![ContactEvent::Created(Box::new(profile.defined(&schema)?))]),
             (None, Upsert(upsert)) => Ok(vec![ContactEvent::Created(Box::new(upsert.begun()?))]),
             (None, _) => Err(ContactError::NotFound),
             (Some(_), Create(..)) => Err(ContactError::AlreadyExists),
+            // Nothing brings it back from there, and nobody asks for its companies.
+            (Some(contact), ReplaceCompany { .. }) if contact.erased || contact.merged_into.is_some() => Ok(vec![]),
+            (Some(contact), ReplaceCompany { company_id, by }) => Ok(contact.profile.company_replaced(company_id, by)),
             (Some(contact), Delete | Erase) if contact.erased => Ok(vec![]),
             (Some(contact), _) if contact.erased => Err(ContactError::Erased),
             (Some(_), Erase) => Ok(vec![ContactEvent::Erased {}]),
@@ -201,7 +225,9 @@ impl Aggregate for Contact {
             }
             (Some(contact), Tag(tags)) => contact.profile.tagged(&tags),
             (Some(contact), Untag(tags)) => Ok(contact.profile.untagged(&tags)),
-            (Some(contact), LinkCompany(company, employment)) => contact.profile.linked(company, employment),
+            (Some(contact), LinkCompany { company_id, employment, seen }) => {
+                contact.profile.linked(company_id, employment, seen)
+            }
             (Some(contact), UnlinkCompany(company_id)) => {
                 let is_linked = contact.profile.companies.contains_key(&company_id);
                 Ok(is_linked.then_some(ContactEvent::CompanyUnlinked { company_id }).into_iter().collect())
@@ -260,6 +286,10 @@ impl Aggregate for Contact {
         let attributes = reserved("contact.attribute", &self.profile.unique_attributes, value);
         // Two spellings of an address are one key.
         emails.chain(external).chain(attributes).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.profile.companies.keys().map(|id| Reference::new("company", *id)).collect()
     }
 
     fn is_deleted(&self) -> bool {

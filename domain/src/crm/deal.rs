@@ -24,7 +24,7 @@ pub use self::{
 use crate::{
     crm::custom_field::{Attributed, Schema, note_unique, referred, reserved},
     ids::{DealId, StageId},
-    kernel::{Aggregate, Belonging, UniqueKey},
+    kernel::{Aggregate, Belonging, Reference, UniqueKey},
     values::{Label, RecordRef, RecordType},
 };
 
@@ -93,8 +93,8 @@ impl Aggregate for Deal {
 
     fn decide(state: Option<&Self>, command: DealCommand) -> Result<Vec<DealEvent>, DealError> {
         use DealCommand::{
-            Change, Delete, LinkCompanies, LinkContacts, Lose, Move, Open, Reopen, ReplaceCompany, Restore, Tag,
-            UnlinkCompanies, UnlinkContacts, Untag, Win,
+            Change, Delete, LeaveStage, LinkCompanies, LinkContacts, Lose, Move, Open, Reopen, ReplaceCompany,
+            ReplaceContact, Restore, Tag, UnlinkCompanies, UnlinkContacts, Untag, Win,
         };
         match (state, command) {
             (None, Open { profile, seen }) => {
@@ -102,6 +102,10 @@ impl Aggregate for Deal {
             }
             (None, _) => Err(DealError::NotFound),
             (Some(_), Open { .. }) => Err(DealError::AlreadyExists),
+            // What is deleted may be restored, and is to name then whom it would name.
+            (Some(deal), ReplaceContact { contact_id, by }) => Ok(deal.profile.contact_replaced(contact_id, by)),
+            (Some(deal), ReplaceCompany { company_id, by }) => Ok(deal.profile.company_replaced(company_id, by)),
+            (Some(deal), LeaveStage { stage_id, to, at }) => Ok(deal.leaves(stage_id, to, at).into_iter().collect()),
             (Some(deal), Delete) if deal.deleted => Ok(vec![]),
             (Some(deal), Restore) if deal.deleted => Ok(vec![DealEvent::Restored {}]),
             (Some(deal), _) if deal.deleted => Err(DealError::Deleted),
@@ -116,7 +120,6 @@ impl Aggregate for Deal {
             (Some(deal), UnlinkContacts(ids)) => Ok(deal.profile.contacts_unlinked(ids).into_iter().collect()),
             (Some(deal), LinkCompanies { company_ids, seen }) => deal.profile.companies_linked(company_ids, &seen),
             (Some(deal), UnlinkCompanies(ids)) => Ok(deal.profile.companies_unlinked(ids).into_iter().collect()),
-            (Some(deal), ReplaceCompany { company_id, by }) => Ok(deal.profile.company_replaced(company_id, by)),
             (Some(deal), Tag(tags)) => deal.profile.tagged(&tags),
             (Some(deal), Untag(tags)) => Ok(deal.profile.untagged(&tags).into_iter().collect()),
             (Some(_), Delete) => Ok(vec![DealEvent::Deleted {}]),
@@ -191,6 +194,15 @@ impl Aggregate for Deal {
     fn keys(&self) -> Vec<UniqueKey> {
         let DealProfile { attributes, unique_attributes, .. } = &self.profile;
         reserved("deal.attribute", unique_attributes, |key| attributes.get(key)).collect()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let DealProfile { contact_ids, company_ids, stage_id, .. } = &self.profile;
+        let contacts = contact_ids.iter().map(|id| Reference::new("contact", *id));
+        let companies = company_ids.iter().map(|id| Reference::new("company", *id));
+        // What was won or lost is in no stage.
+        let stage = (self.status == DealStatus::Open).then(|| Reference::new("stage", *stage_id));
+        contacts.chain(companies).chain(stage).collect()
     }
 
     fn is_deleted(&self) -> bool {

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Belonging, DomainError};
+use super::{Belonging, DomainError, Reference};
 
 /// A consistency boundary: one stream of events and the state they fold to.
 ///
@@ -65,6 +65,12 @@ pub trait Aggregate: Sized + Clone + Debug + PartialEq + Serialize + Deserialize
 
     /// What this state reserves in its tenant. Not asked of a deleted state, which reserves nothing.
     fn keys(&self) -> Vec<UniqueKey> {
+        Vec::new()
+    }
+
+    /// The records that this state names, so that whoever has to do something about them finds it. Asked of a deleted state too,
+    /// which may be restored; not of one that was merged or erased, from which nothing comes back.
+    fn references(&self) -> Vec<Reference> {
         Vec::new()
     }
 

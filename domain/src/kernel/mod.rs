@@ -5,6 +5,7 @@ mod belonging;
 mod error;
 mod patch;
 mod personal;
+mod reference;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod told;
@@ -14,4 +15,5 @@ pub use belonging::Belonging;
 pub use error::{DomainError, ErrorKind, Invalid};
 pub use patch::Patch;
 pub use personal::{MARK, MARK_SUBJECT, PERSONAL_KEYWORD, Personal, PersonalOf, marked, personal_or_default};
+pub use reference::Reference;
 pub use told::Told;

@@ -7,7 +7,7 @@ use fairlead_domain::{
         Activity, ActivityChange,
         ActivityCommand::{
             self, Assign, Attach, Change, Complete, Create, Delete, Detach, Erase, Forget, Mention, Pin, Reopen,
-            Restore, Unpin,
+            ReplaceRecord, Restore, Unpin,
         },
         ActivityError,
         ActivityEvent::{
@@ -69,7 +69,8 @@ pub(crate) fn about() -> Vec<RecordRef> {
 }
 
 pub(crate) fn create(profile: ActivityProfile) -> ActivityCommand {
-    Create(Box::new(profile))
+    let seen = profile.about.iter().copied().collect();
+    Create { profile: Box::new(profile), seen }
 }
 
 pub(crate) fn change(change: ActivityChange) -> ActivityCommand {
@@ -106,7 +107,8 @@ pub(crate) fn everything() -> Vec<(&'static str, ActivityCommand)> {
         ("detach", Detach { attachment_id: id(1) }),
         ("delete", Delete),
         ("restore", Restore),
-        ("forget", Forget { person: Uuid::from_u128(1) }),
+        ("replace", ReplaceRecord { record: company(), by: id(200) }),
+        ("forget", Forget { person: Uuid::from_u128(1), part_of: None }),
         ("erase", Erase),
     ]
 }
@@ -142,7 +144,8 @@ fn an_activity_is_about_some_records_each_once() {
     let most = created(ActivityKind::Note, many(20));
     given::<Activity>([]).when(create(profile(ActivityKind::Note, many(20)))).then([most]);
     for (about, code) in [(vec![], "activity.about_nothing"), (many(21), "activity.about_too_much")] {
-        let wanted = ActivityChange { about: Some(about), ..ActivityChange::default() };
+        let wanted =
+            ActivityChange { seen: about.iter().copied().collect(), about: Some(about), ..ActivityChange::default() };
         given::<Activity>([task()]).when(change(wanted)).refused(code);
     }
 }
@@ -261,7 +264,7 @@ fn each_thing_that_differs_is_one_event() {
             BodyChanged { about: about(), body: Some(prose("Soon").into()) },
         ),
         (
-            ActivityChange { about: Some(vec![company(), contact(1)]), ..keep() },
+            ActivityChange { about: Some(vec![company(), contact(1)]), seen: [contact(1)].into(), ..keep() },
             AboutChanged { about: vec![company(), contact(1)], before: about() },
         ),
         (

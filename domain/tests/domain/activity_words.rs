@@ -12,7 +12,7 @@ use fairlead_domain::{
         ActivityKind, Attachment,
     },
     kernel::{Aggregate, ErrorKind, Patch, Told, testing::given},
-    values::RecordType,
+    values::{RecordRef, RecordType},
 };
 use uuid::Uuid;
 
@@ -47,6 +47,7 @@ fn words_are_about_the_first_person() {
 fn new_words_are_about_whom_it_is_about_by_then_and_old_ones_stay() {
     let wanted = ActivityChange {
         about: Some(vec![contact(2), company()]),
+        seen: [contact(2), company()].into(),
         body: Patch::Set(Some(prose("She asked."))),
         ..ActivityChange::default()
     };
@@ -69,12 +70,14 @@ fn new_words_are_about_whom_it_is_about_by_then_and_old_ones_stay() {
 fn a_deleted_activity_is_only_restored_forgotten_or_erased() {
     let gone = || given::<Activity>([created(ActivityKind::Task, vec![contact(1), company()]), deleted()]);
     assert!(gone().state().is_deleted());
+    let replaced = RecordRef { id: Uuid::from_u128(200), ..company() };
     for (what, command) in everything() {
         let decision = gone().when(command);
         let about = vec![contact(1), company()];
         match what {
             "delete" => decision.then_nothing(),
             "restore" => drop(decision.then([Restored { about }]).when(Restore).then([])),
+            "replace" => drop(decision.then([AboutChanged { about: vec![contact(1), replaced], before: about }])),
             "forget" => drop(decision.then([Forgotten { about, person: Uuid::from_u128(1) }])),
             "erase" => drop(decision.refused("activity.about_a_person")),
             _ => assert_eq!(decision.refused("activity.deleted"), ErrorKind::Conflict, "{what}"),
@@ -91,7 +94,7 @@ fn words_are_forgotten_with_the_person_they_are_about() {
     note.attachments = vec![attachment_about(1, 1)];
     let about = vec![contact(1), contact(2)];
     let created = Created(Box::new(note));
-    let forget = |number| Forget { person: Uuid::from_u128(number) };
+    let forget = |number| Forget { person: Uuid::from_u128(number), part_of: None };
     let forgotten = || Forgotten { about: about.clone(), person: Uuid::from_u128(1) };
     given::<Activity>([created.clone()]).when(forget(2)).then_nothing();
     let after = given::<Activity>([created]).when(forget(1)).then([forgotten()]);
@@ -106,6 +109,24 @@ fn words_are_forgotten_with_the_person_they_are_about() {
     let after = given::<Activity>(history).when(forget(1)).then([forgotten, Deleted { about: alone() }]);
     let after = after.when(Restore).then([Restored { about: alone() }]);
     after.when(Erase).then([Erased { about: alone() }]);
+}
+
+/// A contact was merged, and the activity is about the one that took it in: its words are those of the one who was merged.
+#[test]
+fn words_are_forgotten_with_the_person_as_part_of_whom_one_was_known() {
+    let about = || vec![contact(2)];
+    let moved = || AboutChanged { about: about(), before: vec![contact(1)] };
+    let forget = |person: u128, part_of| Forget { person: Uuid::from_u128(person), part_of };
+    let forgotten = |person| Forgotten { about: about(), person: Uuid::from_u128(person) };
+    let note = || self::created(ActivityKind::Note, vec![contact(1)]);
+    let gone = || Deleted { about: about() };
+    given::<Activity>([note(), moved()]).when(forget(1, person(2))).then([forgotten(1), gone()]);
+    given::<Activity>([note(), moved()]).when(forget(1, person(3))).then([forgotten(1)]);
+    given::<Activity>([note(), moved()]).when(forget(1, None)).then([forgotten(1)]);
+    // Both have left words: it goes with the last of them.
+    let body = BodyChanged { about: about(), body: Some(Told::about(person(2), prose("He asked."))) };
+    let after = given::<Activity>([note(), moved(), body]).when(forget(1, person(2))).then([forgotten(1)]);
+    after.when(forget(2, None)).then([forgotten(2), gone()]);
 }
 
 #[test]
@@ -129,7 +150,7 @@ fn an_activity_about_nobody_is_erased_for_good() {
     let erased = || given::<Activity>([task(), deleted(), Erased { about: about() }]);
     for (what, command) in everything() {
         match what {
-            "delete" | "erase" | "forget" => erased().when(command).then_nothing(),
+            "delete" | "erase" | "forget" | "replace" => erased().when(command).then_nothing(),
             _ => assert_eq!(erased().when(command).refused("activity.erased"), ErrorKind::Conflict, "{what}"),
         }
     }

@@ -3,12 +3,12 @@
 use fairlead_domain::{
     crm::{
         Absorption, Company, CompanyChange,
-        CompanyCommand::{Absorb, Change, Delete, Merge, Restore, Tag},
-        CompanyEvent::{Absorbed, Created, Deleted, Merged},
+        CompanyCommand::{Absorb, Change, Delete, Merge, ReplaceParent, Restore, Tag},
+        CompanyEvent::{Absorbed, Created, Deleted, Merged, ParentChanged},
         CompanyProfile, Kinship,
     },
     ids::CompanyId,
-    kernel::{Aggregate, ErrorKind, testing::given},
+    kernel::{Aggregate, ErrorKind, Reference, testing::given},
     values::{LifecycleStage, Website},
 };
 
@@ -115,4 +115,19 @@ fn what_was_merged_refuses_everything_for_good() {
     let state = merged().state();
     assert!(state.is_deleted() && !state.deleted);
     assert_eq!((state.successor(), state.profile), (Some(id(9)), profile()));
+}
+
+#[test]
+fn what_belongs_to_the_loser_belongs_to_the_winner_then() {
+    let below = |parent| Created(Box::new(CompanyProfile { parent_id: Some(id(parent)), ..profile() }));
+    let replace = |by: Option<u128>| ReplaceParent { parent_id: id(2), by: by.map(id) };
+    let moved = |by: Option<u128>| ParentChanged { parent_id: by.map(id) };
+    given::<Company>([below(2)]).when(replace(Some(3))).then([moved(Some(3))]).when(replace(Some(3))).then_nothing();
+    given::<Company>([below(2)]).when(replace(None)).then([moved(None)]);
+    given::<Company>([below(2)]).when(replace(Some(2))).then_nothing();
+    given::<Company>([below(4)]).when(replace(Some(3))).then_nothing();
+    let deleted = given::<Company>([below(2), Deleted {}]).when(replace(Some(3))).then([moved(Some(3))]);
+    assert_eq!(deleted.state().references(), [Reference::new("company", id::<CompanyId>(3))]);
+    given::<Company>([below(2), Merged { into: id(9) }]).when(replace(Some(3))).then_nothing();
+    given::<Company>([]).when(replace(Some(3))).refused("company.not_found");
 }

@@ -25,7 +25,7 @@ fn everything_but_creation() -> Vec<(&'static str, ContactCommand)> {
     let rename = ContactChange { name: Some(name("Bo")), ..ContactChange::default() };
     vec![
         ("change", change(rename)),
-        ("link", LinkCompany(id(5), Employment::default())),
+        ("link", LinkCompany { company_id: id(5), employment: Employment::default(), seen: true }),
         ("unlink", UnlinkCompany(id(4))),
         ("absorb", Absorb { contact_id: id(6), contact: Some(Box::new(living(named()))) }),
         ("merge", MergeInto(id(7))),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fairlead_domain::{
     crm::{
         Channel, Consent, ConsentStatus, Contact, ContactChange,
-        ContactCommand::{LinkCompany, UnlinkCompany, Upsert},
+        ContactCommand::{self, LinkCompany, ReplaceCompany, UnlinkCompany, Upsert},
         ContactEvent::{
             self, BirthdayChanged, CompanyLinked, CompanyUnlinked, ConsentChanged, Created, EmailChanged,
             ExternalIdsChanged, HandleChanged, JobTitleChanged, LanguageChanged, LifecycleStageChanged, SourceChanged,
@@ -13,7 +13,8 @@ use fairlead_domain::{
         },
         ContactKey, ContactProfile, ContactUpsert, Employment, PointsChange,
     },
-    kernel::{Aggregate, ErrorKind, Patch, UniqueKey, testing::given},
+    ids::CompanyId,
+    kernel::{Aggregate, ErrorKind, Patch, Reference, UniqueKey, testing::given},
     values::{Email, ExternalId, Handle, Language, LifecycleStage, Point, Points, SystemName, TimeZone},
 };
 use serde_json::json;
@@ -166,28 +167,63 @@ fn each_further_thing_that_differs_is_one_event() {
     after.then([ExternalIdsChanged { external_ids: ids }]).when(change(wanted)).then_nothing();
 }
 
+fn link(company: u128, employment: Employment) -> ContactCommand {
+    LinkCompany { company_id: id(company), employment, seen: true }
+}
+
+#[test]
+fn a_contact_belongs_to_companies_that_are_there() {
+    let unseen = || LinkCompany { company_id: id(5), employment: Employment::default(), seen: false };
+    let kind = given::<Contact>([created()]).when(unseen()).refused("contact.unknown_company");
+    assert_eq!(kind, ErrorKind::Invalid);
+    // Of one that was there, everything can still be said.
+    let former = Employment { until: Some("2025-03-31".parse().unwrap()), ..Employment::default() };
+    let linked = |employment: Employment| CompanyLinked { company_id: id(5), employment: employment.into() };
+    given::<Contact>([created(), linked(former)]).when(unseen()).then([linked(Employment::default())]);
+}
+
+#[test]
+fn a_company_that_was_taken_in_is_replaced() {
+    let role = |role: &str| Employment { role: Some(label(role)), ..Employment::default() };
+    let linked =
+        |company, employment: Employment| CompanyLinked { company_id: id(company), employment: employment.into() };
+    let unlinked = || CompanyUnlinked { company_id: id(5) };
+    let replace = |company, by| ReplaceCompany { company_id: id(company), by: id(by) };
+    let engineer = || given::<Contact>([created(), linked(5, role("Engineer"))]);
+    let after = engineer().when(replace(5, 6)).then([unlinked(), linked(6, role("Engineer"))]);
+    after.when(replace(5, 6)).then_nothing();
+    engineer().when(replace(5, 5)).then_nothing();
+    engineer().when(replace(6, 7)).then_nothing();
+    // What is known of the other company stays.
+    let both = given::<Contact>([created(), linked(5, role("Engineer")), linked(6, role("Director"))]);
+    let state = both.when(replace(5, 6)).then([unlinked()]).state();
+    assert_eq!(state.profile.companies, BTreeMap::from([(id(6), role("Director").into())]));
+    assert_eq!(state.references(), [Reference::new("company", id::<CompanyId>(6))]);
+    // Of what may be restored, but of nothing else that is gone.
+    let gone = |event| given::<Contact>([created(), linked(5, role("Engineer")), event]);
+    gone(ContactEvent::Deleted {}).when(replace(5, 6)).then([unlinked(), linked(6, role("Engineer"))]);
+    gone(ContactEvent::Merged { into: id(9) }).when(replace(5, 6)).then_nothing();
+    gone(ContactEvent::Erased {}).when(replace(5, 6)).then_nothing();
+    given::<Contact>([]).when(replace(5, 6)).refused("contact.not_found");
+}
+
 #[test]
 fn a_contact_belongs_to_companies_in_some_way() {
     let engineer =
         || Employment { role: Some(label("Engineer")), since: Some("2020-03-01".parse().unwrap()), until: None };
     let linked = |employment: Employment| CompanyLinked { company_id: id(5), employment: employment.into() };
     let contact = || given::<Contact>([created(), linked(engineer())]);
-    given::<Contact>([created()]).when(LinkCompany(id(5), engineer())).then([linked(engineer())]);
-    contact().when(LinkCompany(id(5), engineer())).then_nothing();
-    contact().when(LinkCompany(id(5), Employment::default())).then([linked(Employment::default())]);
+    given::<Contact>([created()]).when(link(5, engineer())).then([linked(engineer())]);
+    contact().when(link(5, engineer())).then_nothing();
+    contact().when(link(5, Employment::default())).then([linked(Employment::default())]);
     let without = contact().when(UnlinkCompany(id(5))).then([CompanyUnlinked { company_id: id(5) }]);
     without.when(UnlinkCompany(id(5))).then_nothing();
     let history = |count: u128| {
         let companies = (0..count).map(|n| (id(n), Employment::default().into())).collect();
         given::<Contact>([Created(Box::new(ContactProfile { companies, ..named() }))])
     };
-    history(50)
-        .when(LinkCompany(id(49), engineer()))
-        .then([CompanyLinked { company_id: id(49), employment: engineer().into() }]);
-    assert_eq!(
-        history(50).when(LinkCompany(id(50), engineer())).refused("contact.too_many_companies"),
-        ErrorKind::Invalid
-    );
+    history(50).when(link(49, engineer())).then([CompanyLinked { company_id: id(49), employment: engineer().into() }]);
+    assert_eq!(history(50).when(link(50, engineer())).refused("contact.too_many_companies"), ErrorKind::Invalid);
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use fairlead_domain::{
     crm::{
         Deal,
-        DealCommand::{self, Change, Delete, Lose, Move, Open, Reopen, Restore, Tag, UnlinkCompanies, Win},
+        DealCommand::{self, Change, Delete, LeaveStage, Lose, Move, Open, Reopen, Restore, Tag, UnlinkCompanies, Win},
         DealEvent::{self, *},
         DealProfile, DealStatus, Pipeline, PipelineEvent, Schema, Seen, Stay, TimeInStage, stays,
     },
-    kernel::{Aggregate, Belonging, ErrorKind, testing::given},
+    ids::StageId,
+    kernel::{Aggregate, Belonging, ErrorKind, Reference, testing::given},
     values::Label,
 };
 
@@ -224,6 +225,21 @@ fn it_knows_how_long_it_was_in_each_stage() {
     assert_eq!(back.stages[&id(2)], time(1, 0));
     assert_eq!(stay(1, 10, Some(4)).seconds(moment(0)), 0);
     assert!(stays(&[Deleted {}, won(None)]).is_empty());
+}
+
+#[test]
+fn it_leaves_a_stage_that_was_retired() {
+    let leave = |from: u128| LeaveStage { stage_id: id(from), to: id(2), at: moment(1) };
+    let deal = given::<Deal>([opened()]).when(leave(1)).then([changed(1, 2, 1)]).state();
+    assert_eq!(deal.references(), [Reference::new("stage", id::<StageId>(2))]);
+    assert_eq!(deal.stage_entered_at, moment(1));
+    given::<Deal>([opened()]).when(leave(3)).then_nothing();
+    given::<Deal>([opened()]).when(leave(2)).then_nothing();
+    given::<Deal>([opened(), Deleted {}]).when(leave(1)).then([changed(1, 2, 1)]);
+    // What was won is in no stage, and comes back to the one in its place.
+    given::<Deal>([opened(), won(None)]).when(leave(1)).then_nothing();
+    assert_eq!(given::<Deal>([opened(), won(None)]).state().references(), []);
+    given::<Deal>([]).when(leave(1)).refused("deal.not_found");
 }
 
 #[test]

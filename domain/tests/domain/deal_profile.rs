@@ -5,7 +5,8 @@ use fairlead_domain::{
     crm::{
         Deal, DealChange,
         DealCommand::{
-            self, Change, LinkCompanies, LinkContacts, ReplaceCompany, Tag, UnlinkCompanies, UnlinkContacts, Untag,
+            self, Change, LinkCompanies, LinkContacts, ReplaceCompany, ReplaceContact, Tag, UnlinkCompanies,
+            UnlinkContacts, Untag,
         },
         DealEvent::{self, *},
         DealProfile, Schema, Seen,
@@ -142,6 +143,23 @@ fn a_company_that_was_taken_in_is_replaced() {
     given::<Deal>([opened(), named(&[1, 2])]).when(replace(1, 2)).then([unlinked()]);
     let [opened, won] = closed();
     given::<Deal>([opened, named(&[1]), won]).when(replace(1, 2)).then([unlinked(), named(&[2])]);
+}
+
+#[test]
+fn a_contact_that_was_taken_in_is_replaced() {
+    let named = |ids: &[u128]| ContactsLinked { contact_ids: ids.iter().copied().map(id).collect() };
+    let replace = |contact: u128, by: u128| ReplaceContact { contact_id: id(contact), by: id(by) };
+    let unlinked = || ContactsUnlinked { contact_ids: [id(1)].into() };
+    let with_one = || given::<Deal>([opened(), named(&[1])]);
+    with_one().when(replace(1, 2)).then([unlinked(), named(&[2])]).when(replace(1, 2)).then_nothing();
+    with_one().when(replace(2, 3)).then_nothing();
+    with_one().when(replace(1, 1)).then_nothing();
+    given::<Deal>([opened(), named(&[1, 2])]).when(replace(1, 2)).then([unlinked()]);
+    let [opened, won] = closed();
+    given::<Deal>([opened.clone(), named(&[1]), won]).when(replace(1, 2)).then([unlinked(), named(&[2])]);
+    // What is deleted may be restored.
+    given::<Deal>([opened, named(&[1]), DealEvent::Deleted {}]).when(replace(1, 2)).then([unlinked(), named(&[2])]);
+    given::<Deal>([]).when(replace(1, 2)).refused("deal.not_found");
 }
 
 #[test]

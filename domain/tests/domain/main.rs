@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod activity;
+mod activity_records;
 mod activity_words;
 mod api_key;
 mod attributes;

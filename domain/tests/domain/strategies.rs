@@ -161,7 +161,8 @@ impl std::fmt::Debug for Shown {
             ContactCommand::Create(..) => "Create",
             ContactCommand::Change(_) => "Change",
             ContactCommand::Upsert(..) => "Upsert",
-            ContactCommand::LinkCompany(..) => "LinkCompany",
+            ContactCommand::LinkCompany { .. } => "LinkCompany",
+            ContactCommand::ReplaceCompany { .. } => "ReplaceCompany",
             ContactCommand::UnlinkCompany(_) => "UnlinkCompany",
             ContactCommand::Absorb { .. } => "Absorb",
             ContactCommand::MergeInto(_) => "MergeInto",
@@ -182,8 +183,11 @@ pub(crate) fn command() -> impl Strategy<Value = Shown> {
             let contact = Some(Box::new(living(profile)));
             Shown(ContactCommand::Absorb { contact_id, contact })
         }),
-        1 => few_ids().prop_map(|id| Shown(ContactCommand::LinkCompany(id, Employment::default()))),
+        1 => (few_ids(), any::<bool>()).prop_map(|(company_id, seen)| {
+            Shown(ContactCommand::LinkCompany { company_id, employment: Employment::default(), seen })
+        }),
         1 => few_ids().prop_map(|id| Shown(ContactCommand::UnlinkCompany(id))),
+        1 => (few_ids(), few_ids()).prop_map(|(company_id, by)| Shown(ContactCommand::ReplaceCompany { company_id, by })),
         2 => labels().prop_map(|tags| Shown(ContactCommand::Tag(tags))),
         2 => labels().prop_map(|tags| Shown(ContactCommand::Untag(tags))),
         1 => Just(Shown(ContactCommand::Delete)),

@@ -31,6 +31,12 @@ const APPEND_ABOUT_PEOPLE: &str = "select answered, incarnation, xid, fingerprin
                                            $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31,
                                            $32, $33, $34, $35, $36, $37)";
 
+/// The statement for an append after which a stream refers to other records than before.
+const APPEND_WITH_REFERENCES: &str = "select answered, incarnation, xid, fingerprint, receipts
+                        from engine.append_with_references($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                                           $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31,
+                                           $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)";
+
 /// Which statement an append takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -40,6 +46,8 @@ pub(crate) enum Form {
     WithSecrets,
     /// It tells something about people of other streams.
     AboutPeople,
+    /// A stream refers to other records than before; whatever else there is.
+    WithReferences,
 }
 
 impl Form {
@@ -48,7 +56,9 @@ impl Form {
             let mut fields = stream.events.iter().flat_map(|event| &event.personal);
             fields.any(|field| field.subject.is_some_and(|subject| subject != stream.id))
         };
-        if append.streams.iter().any(personal) {
+        if append.streams.iter().any(|stream| !(stream.referred.is_empty() && stream.unreferred.is_empty())) {
+            Self::WithReferences
+        } else if append.streams.iter().any(personal) {
             Self::AboutPeople
         } else if append.streams.iter().any(|stream| stream.erases || !stream.secrets.is_empty()) {
             Self::WithSecrets
@@ -62,6 +72,7 @@ impl Form {
             Self::Plain => APPEND,
             Self::WithSecrets => APPEND_WITH_SECRETS,
             Self::AboutPeople => APPEND_ABOUT_PEOPLE,
+            Self::WithReferences => APPEND_WITH_REFERENCES,
         }
     }
 }
@@ -118,8 +129,12 @@ pub(crate) async fn send(
     if form != Form::Plain {
         parameters.extend([&sealed.secret_streams as &(dyn ToSql + Sync), &sealed.secret_names, &sealed.secrets]);
     }
-    if form == Form::AboutPeople {
+    if matches!(form, Form::AboutPeople | Form::WithReferences) {
         parameters.extend([&sealed.told_subjects as &(dyn ToSql + Sync), &sealed.told_streams]);
+    }
+    if form == Form::WithReferences {
+        let Columns { unreferring, unreferred, referring, referred, .. } = &columns;
+        parameters.extend([unreferring as &(dyn ToSql + Sync), unreferred, referring, referred]);
     }
     client.query_one(statement, &parameters).await
 }
@@ -145,6 +160,10 @@ struct Columns<'a> {
     types: Vec<&'a str>,
     schema_versions: Vec<i16>,
     data: Vec<Json<&'a Value>>,
+    unreferring: Vec<Uuid>,
+    unreferred: Vec<Uuid>,
+    referring: Vec<Uuid>,
+    referred: Vec<Uuid>,
 }
 
 impl<'a> Columns<'a> {
@@ -176,6 +195,10 @@ impl<'a> Columns<'a> {
                 columns.claimed_keys.push(value);
                 columns.claimed_streams.push(stream.id);
             }
+            columns.unreferring.extend(stream.unreferred.iter().map(|_| stream.id));
+            columns.unreferred.extend(&stream.unreferred);
+            columns.referring.extend(stream.referred.iter().map(|_| stream.id));
+            columns.referred.extend(&stream.referred);
         }
         columns
     }

@@ -10,8 +10,8 @@ use fairlead_application::{
     consistency::{ConsistencyToken, slot_bit},
     identity::Directory,
     ports::{
-        AboutQuery, Answer, Append, Appended, EventStore, Loaded, Metadata, RegisterQuery, Secrets, StoreError,
-        StoredEvent, StoredStream, SubjectKey, TakenClaim,
+        Answer, Append, Appended, EventStore, Loaded, Metadata, RegisterQuery, RelatedQuery, Relation, Secrets,
+        StoreError, StoredEvent, StoredStream, SubjectKey, TakenClaim,
     },
 };
 use fairlead_domain::{
@@ -56,6 +56,7 @@ const REGISTER: &str =
     "select stream_id, aggregate, version, state_version, state, created_at, updated_at, incarnation, xid
                           from engine.register($1, $2, $3, $4, $5)";
 const STREAMS_ABOUT: &str = "select stream_id from engine.streams_about($1, $2, $3, $4, $5)";
+const REFERRERS: &str = "select stream_id from engine.referrers($1, $2, $3, $4, $5)";
 
 /// Streams in `PostgreSQL`, reached as a member of `fairlead_app`.
 pub struct PostgresStore {
@@ -116,8 +117,8 @@ impl EventStore for PostgresStore {
         self.on(&self.client().await?).register(cx, query).await
     }
 
-    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
-        self.on(&self.client().await?).streams_about(cx, query).await
+    async fn related(&self, cx: &Context, query: &RelatedQuery) -> Result<Vec<Uuid>, StoreError> {
+        self.on(&self.client().await?).related(cx, query).await
     }
 }
 
@@ -171,8 +172,8 @@ impl EventStore for TransactionStore {
         self.statements()?.register(cx, query).await
     }
 
-    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
-        self.statements()?.streams_about(cx, query).await
+    async fn related(&self, cx: &Context, query: &RelatedQuery) -> Result<Vec<Uuid>, StoreError> {
+        self.statements()?.related(cx, query).await
     }
 }
 
@@ -279,11 +280,14 @@ impl Statements<'_> {
         rows.iter().map(|row| stored_stream(row, 0, cx.tenant()).map_err(internal)).collect()
     }
 
-    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
-        let about = self.prepared(STREAMS_ABOUT).await?;
+    async fn related(&self, cx: &Context, query: &RelatedQuery) -> Result<Vec<Uuid>, StoreError> {
+        let related = match query.relation {
+            Relation::TellsOf => self.prepared(STREAMS_ABOUT).await?,
+            Relation::RefersTo => self.prepared(REFERRERS).await?,
+        };
         let parameters: [&(dyn ToSql + Sync); 5] =
-            [&Uuid::from(cx.tenant()), &query.subject, &query.aggregate, &query.after, &i32::from(query.limit)];
-        let rows = self.client.query(&about, &parameters).await.map_err(store_error)?;
+            [&Uuid::from(cx.tenant()), &query.record, &query.aggregate, &query.after, &i32::from(query.limit)];
+        let rows = self.client.query(&related, &parameters).await.map_err(store_error)?;
         rows.iter().map(|row| row.try_get(0).map_err(internal)).collect()
     }
 }

@@ -113,7 +113,8 @@ impl Reacting {
             return Ok(Vec::new());
         }
         let client = claim.pool().get().await.map_err(pool_error)?;
-        events_of_types(&client, &self.vault, entries, types).await
+        let events = events_of_types(&client, &self.vault, entries, types).await?;
+        Ok(events.into_iter().filter(|event| self.policy.concerns(event)).collect())
     }
 
     /// Reacts to an event within a transaction. Unless it is done, nothing of it remains there.

@@ -1,6 +1,7 @@
 //! What is kept beside streams, and streams one after the other.
 
 use fairlead_application::ports::{IdGenerator, NewSecret, RegisterQuery, Secrets, StreamAppend, System};
+use fairlead_domain::kernel::UniqueKey;
 use serde_json::{json, value::to_raw_value};
 use uuid::Uuid;
 
@@ -70,4 +71,17 @@ pub async fn lists_living_streams(store: Store) {
     assert_eq!(listed(sessions).await, [own]);
     assert!(listed(RegisterQuery { after: Some(own), ..sessions }).await.is_empty());
     assert_eq!(store.register(&cx, &sessions).await.unwrap()[0].version, 1);
+}
+
+/// Who holds which key, in the order asked; nobody of another tenant.
+pub async fn tells_who_holds_a_key(store: Store) {
+    let (cx, id) = (caller(), System.next());
+    let mut made = change(id, 0, 1);
+    made.claimed = vec![UniqueKey::new("thing.name", "a"), UniqueKey::new("thing.name", "b")];
+    store.append(&cx, append(vec![made])).await.unwrap();
+    let keys = ["b", "x", "a", "b"].map(|name| UniqueKey::new("thing.name", name));
+    assert_eq!(store.holders(&cx, &keys).await.unwrap(), [Some(id), None, Some(id), Some(id)]);
+    assert_eq!(store.holders(&caller(), &keys).await.unwrap(), [None; 4]);
+    assert_eq!(store.holders(&cx, &[UniqueKey::new("other.name", "a")]).await.unwrap(), [None]);
+    assert_eq!(store.holders(&cx, &[]).await.unwrap(), []);
 }

@@ -79,6 +79,8 @@ async fn every_operation_refuses_strangers() {
                 assert!(status == 404 && code.ends_with(".not_found"), "{name}: another organization: {answer}");
             } else if method == "post" && path == "/v1/deals" {
                 assert_eq!((status, code), (422, "deal.unknown_pipeline"), "{name}: none of its own: {answer}");
+            } else if method == "post" && path == "/v1/activities" {
+                assert_eq!((status, code), (422, "activity.unknown_record"), "{name}: none of its own: {answer}");
             } else if path.ends_with("/board") {
                 assert_eq!((status, code), (422, "request.invalid"), "{name}: of no pipeline: {answer}");
             } else if method == "get" || path.ends_with("/search") {

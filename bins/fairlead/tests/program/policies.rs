@@ -84,3 +84,71 @@ async fn who_buys_is_a_customer() {
     assert_eq!(installation.stdout(&["subscriptions", "refused"]).lines().count(), 1, "the heading alone");
     drop((worker, api));
 }
+
+#[tokio::test]
+async fn what_names_a_merged_record_follows_it() {
+    let installation = Installation::new().await;
+    let (worker, api) = (installation.start("worker"), installation.start("api"));
+    installation.ready().await;
+    let list = || installation.stdout(&["subscriptions", "list"]);
+    let held = |line: &&str| line.starts_with("crm.follow_") && line.split('\t').nth(5) == Some("yes");
+    eventually("the policies are at work", async || list().lines().filter(held).count() == 20).await;
+    let token = installation.token("*:*");
+    let get = async |path: &str| -> Value {
+        answered(installation.http.get(installation.url(path)).bearer_auth(&token)).await.1
+    };
+    let post = async |path: &str, body: Value| -> String {
+        let request = installation.http.post(installation.url(path)).bearer_auth(&token);
+        let (status, answer) = answered(request.json(&body)).await;
+        assert!(status == 200 || status == 201, "{path}: {answer}");
+        answer["id"].as_str().unwrap_or_default().to_owned()
+    };
+    let stages = json!([{ "name": "First", "probability": 20 }, { "name": "Second", "probability": 50 }]);
+    let pipeline = post("/v1/pipelines", json!({ "name": "New", "stages": stages })).await;
+    let stages = get(&format!("/v1/pipelines/{pipeline}")).await["stages"].clone();
+    let (mut contacts, mut companies) = (Vec::new(), Vec::new());
+    for name in ["Ana", "Bo"] {
+        contacts.push(post("/v1/contacts", json!({ "name": name })).await);
+        companies.push(post("/v1/companies", json!({ "name": name })).await);
+    }
+    let child = post("/v1/companies", json!({ "name": "Child", "parent_id": companies[1] })).await;
+    let employment = json!({ "company_id": companies[1], "role": "Engineer" });
+    post(&format!("/v1/contacts/{}/link_company", contacts[0]), employment).await;
+    let deal = json!({
+        "name": "40 forklifts", "pipeline_id": pipeline, "contact_ids": [contacts[1]], "company_ids": [companies[1]],
+    });
+    let deal = post("/v1/deals", deal).await;
+    let about = json!([{ "type": "contact", "id": contacts[1] }, { "type": "company", "id": companies[1] }]);
+    let note = post("/v1/activities", json!({ "kind": "note", "subject": "Seen", "about": about })).await;
+    post(&format!("/v1/contacts/{}/merge", contacts[0]), json!({ "loser_id": contacts[1] })).await;
+    post(&format!("/v1/companies/{}/merge", companies[0]), json!({ "loser_id": companies[1] })).await;
+    let retired = json!({ "stage_id": stages[0]["id"], "move_deals_to": stages[1]["id"] });
+    post(&format!("/v1/pipelines/{pipeline}/stages/retire"), retired).await;
+    let deal = format!("/v1/deals/{deal}");
+    let moved = json!([[contacts[0]], [companies[0]], stages[1]["id"]]);
+    eventually("the deal has followed", async || {
+        let shown = get(&deal).await;
+        json!([shown["contact_ids"], shown["company_ids"], shown["stage_id"]]) == moved
+    })
+    .await;
+    let about = json!([{ "type": "contact", "id": contacts[0] }, { "type": "company", "id": companies[0] }]);
+    let note = format!("/v1/activities/{note}");
+    eventually("the note has followed", async || get(&note).await["about"] == about).await;
+    let child = format!("/v1/companies/{child}");
+    eventually("the child has followed", async || get(&child).await["parent_id"] == json!(companies[0])).await;
+    let employed = format!("/v1/contacts/{}", contacts[0]);
+    eventually("the employment has followed", async || {
+        let company = get(&employed).await["companies"][0].clone();
+        (&company["company_id"], &company["role"]) == (&json!(companies[0]), &json!("Engineer"))
+    })
+    .await;
+    let filter = format!("/v1/deals?filter=company:{}", companies[0]);
+    eventually("the list has followed", async || get(&filter).await["data"].as_array().unwrap().len() == 1).await;
+    let events = get(&format!("{deal}/events")).await;
+    let actors = events["data"].as_array().unwrap().iter().filter_map(|event| event["actor"].as_str());
+    // Those that follow merges and stages, or the one that looks at new deals: whichever came first.
+    let followed = actors.filter(|actor| actor.starts_with("policy:crm.follow_")).count();
+    assert_eq!(followed, 5, "two of contacts, two of companies, one of stages: {events}");
+    assert_eq!(installation.stdout(&["subscriptions", "refused"]).lines().count(), 1, "the heading alone");
+    drop((worker, api));
+}

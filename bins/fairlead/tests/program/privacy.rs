@@ -12,8 +12,6 @@ use serde_json::{Value, json};
 
 use crate::process::{Installation, answered};
 
-const COMPANY: &str = "019ca000-0000-7000-8000-0000000000c0";
-
 const TOLD: [&str; 5] = ["Zebulon Quixworth", "zeb@quixworth.example", "quixlabel", "Quixnote", "Quixactivity"];
 
 #[tokio::test]
@@ -21,13 +19,14 @@ async fn a_restored_copy_is_erased_again_from_the_journal() {
     let mut installation = Installation::new().await;
     let first = installation.start("dev");
     installation.ready().await;
-    let token = installation.token("contacts:* activities:*");
+    let token = installation.token("contacts:* companies:* activities:*");
     let post =
         |installation: &Installation, path: &str| installation.http.post(installation.url(path)).bearer_auth(&token);
     let told = json!({ "name": TOLD[0], "email": TOLD[1], "tags": [TOLD[2]], "attributes": { "note": TOLD[3] } });
     let create = post(&installation, "/v1/contacts").json(&told);
     let id = answered(create).await.1["id"].as_str().unwrap().to_owned();
-    let about = json!([{ "type": "contact", "id": id }, { "type": "company", "id": COMPANY }]);
+    let firm = answered(post(&installation, "/v1/companies").json(&json!({ "name": "Firm" }))).await.1;
+    let about = json!([{ "type": "contact", "id": id }, { "type": "company", "id": firm["id"] }]);
     let activity = json!({ "kind": "call", "subject": TOLD[4], "about": about });
     let activity =
         answered(post(&installation, "/v1/activities").json(&activity)).await.1["id"].as_str().unwrap().to_owned();

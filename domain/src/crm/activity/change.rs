@@ -32,15 +32,19 @@ impl Activity {
         self.profile.about.clone()
     }
 
-    /// An activity about nobody else goes with its words: without them it would be an empty line in somebody's list.
-    pub(super) fn forgetting(&self, person: Uuid) -> Vec<ActivityEvent> {
-        if !self.profile.people().any(|other| other == person) {
+    /// An activity about nobody else goes with its words: without them it would be an empty line in somebody's list. So does one
+    /// that is about the person as part of whom this one was known, when nothing is left to be said.
+    pub(super) fn forgetting(&self, person: Uuid, part_of: Option<Uuid>) -> Vec<ActivityEvent> {
+        let known: Vec<_> = self.profile.people().collect();
+        if !known.contains(&person) {
             return Vec::new();
         }
         let about = self.about();
         let alone = about.iter().all(|record| record.person() == Some(person));
+        let one = about.iter().all(|record| record.person().is_some_and(|id| id == person || Some(id) == part_of));
+        let mute = known.iter().all(|other| *other == person);
         let mut events = vec![ActivityEvent::Forgotten { about: about.clone(), person }];
-        if alone && !self.deleted {
+        if (alone || one && mute) && !self.deleted {
             events.push(ActivityEvent::Deleted { about });
         }
         events
@@ -132,6 +136,12 @@ fn checked_about(about: Vec<RecordRef>) -> Result<Vec<RecordRef>, ActivityError>
     }
 }
 
+/// The records that an activity comes to be about have to be there.
+fn check_records(about: &[RecordRef], before: &[RecordRef], seen: &BTreeSet<RecordRef>) -> Result<(), ActivityError> {
+    let is_there = |record: &RecordRef| before.contains(record) || seen.contains(record);
+    if about.iter().all(is_there) { Ok(()) } else { Err(ActivityError::UnknownRecord) }
+}
+
 fn checked_times(starts_at: Option<DateTime<Utc>>, ends_at: Option<DateTime<Utc>>) -> Result<(), ActivityError> {
     let sound = ends_at.is_none_or(|end| starts_at.is_some_and(|start| start <= end));
     if sound { Ok(()) } else { Err(ActivityError::EndsTooEarly) }
@@ -160,9 +170,10 @@ fn gives<T>(patch: &Patch<T>) -> bool {
 
 impl ActivityProfile {
     /// As it is to begin: with words about whom it is about.
-    pub(super) fn checked(self: Box<Self>) -> Result<Box<Self>, ActivityError> {
+    pub(super) fn checked(self: Box<Self>, seen: &BTreeSet<RecordRef>) -> Result<Box<Self>, ActivityError> {
         let kind = self.kind;
         let about = checked_about(self.about)?;
+        check_records(&about, &[], seen)?;
         let person = person_among(&about);
         let mut ids = BTreeSet::new();
         if (self.due_at.is_some() || self.reminder_at.is_some()) && !kind.can_be_done() {
@@ -202,6 +213,7 @@ impl ActivityProfile {
     pub(super) fn changes(&self, change: ActivityChange) -> Result<Vec<ActivityEvent>, ActivityError> {
         self.suits(&change)?;
         let now = change.about.map_or_else(|| Ok(self.about.clone()), checked_about)?;
+        check_records(&now, &self.about, &change.seen)?;
         let (person, about) = (person_among(&now), || now.clone());
         let mut events = Vec::new();
         if now != self.about {
@@ -237,6 +249,18 @@ impl ActivityProfile {
         let project = change.project_id.differing(self.project_id.as_ref());
         events.extend(project.map(|project_id| ActivityEvent::ProjectChanged { about: about(), project_id }));
         Ok(events)
+    }
+
+    /// It is about the other record in the same place, and once.
+    pub(super) fn record_replaced(&self, record: RecordRef, by: Uuid) -> Option<ActivityEvent> {
+        if by == record.id || !self.about.contains(&record) {
+            return None;
+        }
+        let mut named = BTreeSet::new();
+        let after =
+            self.about.iter().map(|other| if *other == record { RecordRef { id: by, ..record } } else { *other });
+        let about = after.filter(|record| named.insert(*record)).collect();
+        Some(ActivityEvent::AboutChanged { about, before: self.about.clone() })
     }
 
     /// Whether an activity of this kind has what is to change. To remove what it can't have changes nothing.

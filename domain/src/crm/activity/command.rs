@@ -16,7 +16,12 @@ use crate::{
 #[derive(Clone)]
 pub enum ActivityCommand {
     /// Begin it. About whom its words are, its records say.
-    Create(Box<ActivityProfile>),
+    Create {
+        /// What is known about it.
+        profile: Box<ActivityProfile>,
+        /// Those of its records that are there and within the caller's reach.
+        seen: BTreeSet<RecordRef>,
+    },
     /// Change attributes; those not named stay.
     Change(Box<ActivityChange>),
     /// Give it to a user, or to nobody.
@@ -53,10 +58,20 @@ pub enum ActivityCommand {
     Delete,
     /// Bring back what was deleted.
     Restore,
+    /// Where it is about a record, be about the one that took it in; also where it is deleted. What was said stays with whom it
+    /// was about.
+    ReplaceRecord {
+        /// The record that was taken in.
+        record: RecordRef,
+        /// The record of the same kind that took it in.
+        by: Uuid,
+    },
     /// Leave nothing of the words about a person who was erased.
     Forget {
         /// The person.
         person: Uuid,
+        /// The person as part of whom that one was known.
+        part_of: Option<Uuid>,
     },
     /// Erase the words, for good, where they are about nobody in particular.
     Erase,
@@ -71,6 +86,8 @@ pub struct ActivityChange {
     pub body: Patch<Prose>,
     /// Other records that it is about, all of them.
     pub about: Option<Vec<RecordRef>>,
+    /// Those of them that are there and within the caller's reach.
+    pub seen: BTreeSet<RecordRef>,
     /// Until when it is to be done.
     pub due_at: Patch<DateTime<Utc>>,
     /// When somebody wants to be reminded.

@@ -27,6 +27,9 @@ pub enum ActivityError {
     /// It names too many records.
     #[error("an activity is about {MAX_ABOUT} records at most")]
     AboutTooMuch,
+    /// A record is not there, or beyond the caller's reach.
+    #[error("one of the records that it is about is not there")]
+    UnknownRecord,
     /// A note has no time at which it would be due.
     #[error("a note has neither a due time nor a reminder")]
     NeverDue,
@@ -76,6 +79,7 @@ impl DomainError for ActivityError {
             Self::AboutAPerson => "activity.about_a_person",
             Self::AboutNothing => "activity.about_nothing",
             Self::AboutTooMuch => "activity.about_too_much",
+            Self::UnknownRecord => "activity.unknown_record",
             Self::NeverDue => "activity.never_due",
             Self::NotCompletable => "activity.not_completable",
             Self::Timeless => "activity.timeless",

@@ -67,6 +67,7 @@ fn life() -> Result<Vec<ActivityCommand>, Invalid> {
         subject: Some(Subject::new("Talk with Ana about the offer")?),
         body: Patch::Set(Some(Prose::new("She asked for it.")?)),
         about: Some(vec![RecordRef::contact(ana), company]),
+        seen: [RecordRef::contact(ana)].into(),
         due_at: Patch::Set(Some(hour(5))),
         reminder_at: Patch::Set(None),
         starts_at: Patch::Set(Some(hour(5))),
@@ -79,7 +80,7 @@ fn life() -> Result<Vec<ActivityCommand>, Invalid> {
     let alone = ActivityChange { about: Some(vec![company]), body: Patch::Set(None), ..ActivityChange::default() };
     let detached: AttachmentId = id(0x71);
     Ok(vec![
-        ActivityCommand::Create(Box::new(meeting)),
+        ActivityCommand::Create { profile: Box::new(meeting), seen: [company].into() },
         change(everything),
         ActivityCommand::Assign { assignee_id: None },
         ActivityCommand::Complete { at: hour(6), outcome: None },
@@ -91,7 +92,7 @@ fn life() -> Result<Vec<ActivityCommand>, Invalid> {
         ActivityCommand::Detach { attachment_id: detached },
         ActivityCommand::Delete,
         ActivityCommand::Restore,
-        ActivityCommand::Forget { person: ana },
+        ActivityCommand::Forget { person: ana, part_of: None },
         change(alone),
     ])
 }

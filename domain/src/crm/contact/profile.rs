@@ -325,10 +325,12 @@ impl ContactProfile {
         &self,
         company_id: CompanyId,
         employment: Employment,
+        seen: bool,
     ) -> Result<Vec<ContactEvent>, ContactError> {
         let employment = Personal::from(employment);
         match self.companies.get(&company_id) {
             Some(present) if *present == employment => Ok(vec![]),
+            None if !seen => Err(ContactError::UnknownCompany),
             None if self.companies.len() == MAX_OF_OTHERS => Err(ContactError::TooManyCompanies),
             _ => Ok(vec![ContactEvent::CompanyLinked { company_id, employment }]),
         }

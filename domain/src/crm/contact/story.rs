@@ -52,7 +52,7 @@ fn life() -> Result<Vec<ContactCommand>, Invalid> {
         ContactCommand::Change(Box::new(change()?)),
         ContactCommand::Tag(BTreeSet::from([Tag::new("lisbon")?, Tag::new("customer")?])),
         ContactCommand::Untag(BTreeSet::from([Tag::new("vip")?])),
-        ContactCommand::LinkCompany(company, employment),
+        ContactCommand::LinkCompany { company_id: company, employment, seen: true },
         ContactCommand::UnlinkCompany(company),
         ContactCommand::Absorb { contact_id: Uuid::from_u128(6).into(), contact: Some(Box::new(other)) },
         ContactCommand::Delete,

@@ -79,12 +79,28 @@ pub enum DealCommand {
     },
     /// Name companies no more.
     UnlinkCompanies(BTreeSet<CompanyId>),
-    /// Where a company is named, name the one that took it in.
+    /// Where a contact is named, name the one of which it is part; also where the deal is closed or deleted.
+    ReplaceContact {
+        /// The contact that was taken in.
+        contact_id: ContactId,
+        /// The contact that took it in.
+        by: ContactId,
+    },
+    /// Where a company is named, name the one that took it in; also where the deal is closed or deleted.
     ReplaceCompany {
         /// The company that was taken in.
         company_id: CompanyId,
         /// The company that took it in.
         by: CompanyId,
+    },
+    /// Where it is open in a stage that was retired, go to the one that took the stage's place; also where it is deleted.
+    LeaveStage {
+        /// The stage that was retired.
+        stage_id: StageId,
+        /// The stage of the same pipeline in its place.
+        to: StageId,
+        /// When.
+        at: DateTime<Utc>,
     },
     /// Put labels on.
     Tag(BTreeSet<Tag>),

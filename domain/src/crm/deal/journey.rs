@@ -88,6 +88,13 @@ impl Deal {
         Ok(vec![DealEvent::StageChanged { from_stage_id: self.profile.stage_id, pipeline_id, stage_id, at }])
     }
 
+    /// Leaves a stage that was retired. Only what is open is in a stage.
+    pub(super) fn leaves(&self, stage_id: StageId, to: StageId, at: DateTime<Utc>) -> Option<DealEvent> {
+        let is_there = self.status == DealStatus::Open && self.profile.stage_id == stage_id && to != stage_id;
+        let pipeline_id = self.profile.pipeline_id;
+        is_there.then_some(DealEvent::StageChanged { from_stage_id: stage_id, pipeline_id, stage_id: to, at })
+    }
+
     pub(super) fn wins(
         &self,
         reason: Option<Label>,

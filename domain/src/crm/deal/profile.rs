@@ -182,6 +182,15 @@ impl DealProfile {
         (!company_ids.is_empty()).then_some(DealEvent::CompaniesUnlinked { company_ids })
     }
 
+    pub(super) fn contact_replaced(&self, contact_id: ContactId, by: ContactId) -> Vec<DealEvent> {
+        let Some(unlinked) = self.contacts_unlinked(BTreeSet::from([contact_id])).filter(|_| contact_id != by) else {
+            return vec![];
+        };
+        let linked =
+            (!self.contact_ids.contains(&by)).then(|| DealEvent::ContactsLinked { contact_ids: BTreeSet::from([by]) });
+        std::iter::once(unlinked).chain(linked).collect()
+    }
+
     pub(super) fn company_replaced(&self, company_id: CompanyId, by: CompanyId) -> Vec<DealEvent> {
         let Some(unlinked) = self.companies_unlinked(BTreeSet::from([company_id])).filter(|_| company_id != by) else {
             return vec![];

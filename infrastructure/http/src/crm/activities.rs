@@ -2,8 +2,8 @@
 
 use actix_web::{patch, post, web::Data};
 use fairlead_application::{
-    App, Expected,
-    crm::{ActivitiesErase, ActivitiesRead, ActivitiesWrite},
+    App,
+    crm::{ActivitiesErase, ActivitiesRead, ActivitiesWrite, change_activity, create_activity},
 };
 use fairlead_domain::{
     crm::{Activity, ActivityCommand},
@@ -47,9 +47,7 @@ resource! {
 #[post("/activities")]
 async fn create(app: Data<App>, cx: Auth<ActivitiesWrite>, body: Valid<NewActivity>) -> Result<Created, Problem> {
     let profile = body.into_inner().profile(|| app.fresh())?;
-    app.execute::<Activity>(&cx, app.fresh(), Expected::New, ActivityCommand::Create(Box::new(profile)))
-        .await?
-        .try_into()
+    create_activity(&app, &cx, profile).await?.try_into()
 }
 
 /// Change an activity's attributes (JSON merge patch, RFC 7396; what it is about is replaced as a whole).
@@ -71,8 +69,7 @@ async fn change(
     expected: IfMatch,
     body: Valid<ActivityPatch>,
 ) -> Result<Receipt, Problem> {
-    let command = ActivityCommand::Change(Box::new(body.into_inner().try_into()?));
-    app.execute::<Activity>(&cx, *id, expected.into(), command).await?.try_into()
+    change_activity(&app, &cx, *id, expected.into(), body.into_inner().try_into()?).await?.try_into()
 }
 
 /// Give an activity to a user, or to nobody.

@@ -326,6 +326,7 @@ impl TryFrom<ActivityPatch> for ActivityChange {
                 subject: subject?,
                 body: text?,
                 about: about?,
+                seen: BTreeSet::new(),
                 due_at: due_at?,
                 reminder_at: reminder_at?,
                 starts_at: starts_at?,

@@ -8,7 +8,7 @@ use fairlead_application::{
     App, AppError, Expected,
     crm::{
         ContactsErase, ContactsRead, ContactsWrite, Duplicates, erase_contact, execute_attributed, inform,
-        merge_contacts,
+        link_company, merge_contacts,
     },
     export::Exports,
 };
@@ -193,8 +193,8 @@ async fn link(
     body: Valid<CompanyLink>,
 ) -> Result<Receipt, Problem> {
     let link = body.into_inner();
-    let command = ContactCommand::LinkCompany(link.company_id.into(), link.employment()?);
-    app.execute::<Contact>(&cx, *id, expected.into(), command).await?.try_into()
+    let company_id = link.company_id.into();
+    link_company(&app, &cx, *id, expected.into(), company_id, link.employment()?).await?.try_into()
 }
 
 /// Say that a person does not belong to a company, and never did. Who left has a last day.

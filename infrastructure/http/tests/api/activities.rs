@@ -17,8 +17,8 @@ fn about(record_type: &str, id: &str) -> Value {
     json!({ "type": record_type, "id": id })
 }
 
-fn firm() -> Value {
-    about("company", &Uuid::from_u128(7).to_string())
+async fn firm(service: &Service) -> Value {
+    about("company", &record(service, "companies").await.unwrap())
 }
 
 async fn made(service: &Service, body: Value) -> String {
@@ -36,13 +36,14 @@ async fn verb(service: &Service, path: &str, verb: &str, body: Value) -> Answer 
 #[tokio::test]
 async fn an_activity_shows_what_it_was_given() {
     let service = Service::start().await;
+    let firm = firm(&service).await;
     let contact = service.contact("Ana").await;
     let user = Uuid::from_u128(3);
     let body = json!({
         "kind": "meeting",
         "subject": " Talk ",
         "body": "First\n\tthen",
-        "about": [firm(), about("contact", id(&contact)), firm()],
+        "about": [firm, about("contact", id(&contact)), firm],
         "due_at": "2026-03-02T17:00:00+01:00",
         "reminder_at": "2026-03-02T15:00:00.1234567Z",
         "starts_at": "2026-03-02T16:00:00Z",
@@ -59,7 +60,7 @@ async fn an_activity_shows_what_it_was_given() {
     let attachment = shown["attachments"][0]["id"].as_str().unwrap().to_owned();
     let expected = json!({
         "id": id(&path), "version": 1, "kind": "meeting", "subject": "Talk", "body": "First\n\tthen",
-        "about": [firm(), about("contact", id(&contact))],
+        "about": [firm, about("contact", id(&contact))],
         "due_at": "2026-03-02T16:00:00.000000Z", "reminder_at": "2026-03-02T15:00:00.123456Z",
         "starts_at": "2026-03-02T16:00:00.000000Z", "ends_at": "2026-03-02T17:00:00.000000Z",
         "outcome": "Interested", "priority": null, "assignee_id": user, "owner_id": user, "project_id": user,
@@ -77,11 +78,12 @@ async fn an_activity_shows_what_it_was_given() {
 #[tokio::test]
 async fn everything_that_is_not_accepted_is_told_at_once() {
     let service = Service::start().await;
+    let firm = firm(&service).await;
     let body = json!({
         "kind": "task",
         "subject": "",
         "body": "\u{1}",
-        "about": [firm()],
+        "about": [firm],
         "due_at": "tomorrow",
         "outcome": " ",
         "attachments": [{ "name": "a/b", "url": "http://x", "media_type": "pdf", "size": 1, "sha256": "0" }],
@@ -99,7 +101,7 @@ async fn everything_that_is_not_accepted_is_told_at_once() {
     ];
     assert_eq!(refused.is_problem(422, "request.invalid").faults(), faults);
     let of_kind = |kind: &str, more: Value| {
-        let mut body = json!({ "kind": kind, "subject": "a", "about": [firm()] });
+        let mut body = json!({ "kind": kind, "subject": "a", "about": [firm] });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         body
     };
@@ -125,9 +127,40 @@ async fn everything_that_is_not_accepted_is_told_at_once() {
 }
 
 #[tokio::test]
+async fn an_activity_is_about_records_that_are_there_and_that_the_caller_may_read() {
+    let service = Service::start().await;
+    let mut known = vec![firm(&service).await];
+    for (kind, collection) in [("contact", "contacts"), ("deal", "deals")] {
+        known.push(about(kind, &record(&service, collection).await.unwrap()));
+    }
+    let note = |about: &Value| json!({ "kind": "note", "subject": "Seen", "about": [about] });
+    let ask = async |method: &str, path: &str, scope: &str, body: Value| {
+        service.bare(method, path).bearer_auth(token(1, scope)).json(&body).answer().await
+    };
+    for record in &known {
+        let scope = "contacts:read companies:read deals:read activities:write";
+        assert_eq!(ask("POST", "/v1/activities", scope, note(record)).await.status, 201);
+        let blind = ask("POST", "/v1/activities", "activities:write", note(record)).await;
+        blind.is_problem(422, "activity.unknown_record");
+    }
+    let path = made(&service, note(&known[0])).await;
+    for unknown in [about("contact", id(&path)), about("company", known[1]["id"].as_str().unwrap())] {
+        service.post("/v1/activities", note(&unknown)).await.is_problem(422, "activity.unknown_record");
+        let moved = service.patch(&path, json!({ "about": [unknown] })).await;
+        moved.is_problem(422, "activity.unknown_record");
+    }
+    let deleted = format!("/v1/companies/{}", known[0]["id"].as_str().unwrap());
+    assert_eq!(service.request("DELETE", &deleted).answer().await.status, 200);
+    service.post("/v1/activities", note(&known[0])).await.is_problem(422, "activity.unknown_record");
+    let besides = service.patch(&path, json!({ "about": [known[1], known[0]] })).await;
+    assert_eq!(besides.status, 200, "it was about the company already: {}", besides.body);
+}
+
+#[tokio::test]
 async fn verbs_change_what_they_name() {
     let service = Service::start().await;
-    let path = made(&service, json!({ "kind": "call", "subject": "Call", "about": [firm()] })).await;
+    let firm = firm(&service).await;
+    let path = made(&service, json!({ "kind": "call", "subject": "Call", "about": [firm] })).await;
     let user = Uuid::from_u128(3);
     verb(&service, &path, "assign", json!({ "assignee_id": user })).await;
     verb(&service, &path, "mention", json!({ "user_ids": [user] })).await;
@@ -164,10 +197,11 @@ async fn verbs_change_what_they_name() {
 #[tokio::test]
 async fn words_about_a_contact_go_with_the_contact_and_others_with_the_activity() {
     let service = Service::start().await;
+    let firm = firm(&service).await;
     let contact = service.contact("Ana").await;
     let about_ana = json!({ "kind": "note", "subject": "Quixword", "about": [about("contact", id(&contact))] });
     let of_ana = made(&service, about_ana).await;
-    let of_firm = made(&service, json!({ "kind": "note", "subject": "Quixfirm", "about": [firm()] })).await;
+    let of_firm = made(&service, json!({ "kind": "note", "subject": "Quixfirm", "about": [firm] })).await;
     let erase = |path: &str| service.request("POST", &format!("{path}/erase"));
     erase(&of_ana).answer().await.is_problem(409, "activity.about_a_person");
     let write = token(1, "activities:write");
@@ -187,8 +221,9 @@ async fn words_about_a_contact_go_with_the_contact_and_others_with_the_activity(
 #[tokio::test]
 async fn a_contact_shows_and_takes_out_what_is_about_it_to_those_who_may_read_it() {
     let service = Service::start().await;
+    let firm = firm(&service).await;
     let contact = service.contact("Ana").await;
-    let task = json!({ "kind": "task", "subject": "Call", "about": [firm(), about("contact", id(&contact))] });
+    let task = json!({ "kind": "task", "subject": "Call", "about": [firm, about("contact", id(&contact))] });
     let path = made(&service, task).await;
     verb(&service, &path, "complete", json!({})).await;
     let comment = service.post(&format!("{path}/comments"), json!({ "text": "Quixcomment" })).await;
@@ -218,12 +253,14 @@ async fn a_contact_shows_and_takes_out_what_is_about_it_to_those_who_may_read_it
 async fn an_agenda_is_that_of_whom_one_names() {
     let service = Service::start().await;
     let ana = somebody(&service).await;
+    let firm = ana.ask(&service, "POST", "/v1/companies", json!({ "name": "Firm" })).await;
+    let firm = about("company", firm.body["id"].as_str().unwrap());
     // It is noon of the first of March 2026.
     for (subject, due) in
         [("late", "2026-03-01T11:00:00Z"), ("today", "2026-03-01T23:30:00Z"), ("later", "2026-03-05T00:00:00Z")]
     {
         let body =
-            json!({ "kind": "task", "subject": subject, "about": [firm()], "due_at": due, "assignee_id": ana.user });
+            json!({ "kind": "task", "subject": subject, "about": [firm], "due_at": due, "assignee_id": ana.user });
         assert_eq!(ana.ask(&service, "POST", "/v1/activities", body).await.status, 201);
     }
     let agenda = async |query: &str| {

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::service::{Answer, Ask, Service};
+use crate::{
+    house::record,
+    service::{Answer, Ask, Service},
+};
 
 async fn created(service: &Service, body: Value) -> String {
     let made = service.post("/v1/contacts", body).await;
@@ -113,9 +116,11 @@ async fn what_is_further_known_is_shown_and_removed() {
 async fn a_contact_belongs_to_companies() {
     let service = Service::start().await;
     let ana = created(&service, json!({ "name": "Ana" })).await;
-    let company = "0199c1a1-03b4-7e0a-8d4c-5f3f0a9c2b77";
+    let company = record(&service, "companies").await.unwrap();
     let link = json!({ "company_id": company, "role": "Engineer", "since": "2020-03-01" });
     assert_eq!(service.post(&format!("{ana}/link_company"), link).await.body["version"], 2);
+    let unknown = json!({ "company_id": ana.rsplit('/').next() });
+    service.post(&format!("{ana}/link_company"), unknown).await.is_problem(422, "contact.unknown_company");
     let expected = json!([{ "company_id": company, "role": "Engineer", "since": "2020-03-01", "until": null }]);
     assert_eq!(service.get(&ana).await.body["companies"], expected);
     let wrong = json!({ "company_id": company, "role": "", "until": "soon" });

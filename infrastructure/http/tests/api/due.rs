@@ -105,6 +105,8 @@ async fn of_business(service: &Service, operation: &Operation, due: &mut Due) {
             body["company_ids"] = json!([record(service, "companies").await]);
         }
         "/v1/contact_lists/{id}/members" => body["contact_ids"] = json!([record(service, "contacts").await]),
+        "/v1/activities" => body["about"][0]["id"] = json!(record(service, "companies").await),
+        "/v1/contacts/{id}/link_company" => body["company_id"] = json!(record(service, "companies").await),
         "/v1/pipelines/{id}/stages/reorder" => {
             let [first, second] = stages(&json!(id)).await;
             body["stage_ids"] = json!([second, first]);

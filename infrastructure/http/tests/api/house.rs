@@ -113,6 +113,11 @@ pub(crate) async fn record(service: &Service, collection: &str) -> Option<String
             example["pipeline_id"] = json!(Box::pin(record(service, "pipelines")).await);
             example
         }
+        "activities" => {
+            let mut example = crate::everything::example("POST /v1/activities")?;
+            example["about"][0]["id"] = json!(Box::pin(record(service, "companies")).await);
+            example
+        }
         "organizations" => return Some(registered(service, 1).await),
         // As the document's example says, under a name that no other record has.
         _ => {

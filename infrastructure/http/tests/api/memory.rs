@@ -18,7 +18,7 @@ use fairlead_application::{
     },
     memory::MemoryStore,
     ports::{
-        AboutQuery, Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, Secrets, StoreError,
+        Append, Appended, Clock, EventStore, IdGenerator, Loaded, RegisterQuery, RelatedQuery, Secrets, StoreError,
         StoredEvent, StoredStream,
     },
     recorded::decode_state,
@@ -129,8 +129,8 @@ impl EventStore for Store {
         self.inner.register(cx, query).await
     }
 
-    async fn streams_about(&self, cx: &Context, query: &AboutQuery) -> Result<Vec<Uuid>, StoreError> {
-        self.inner.streams_about(cx, query).await
+    async fn related(&self, cx: &Context, query: &RelatedQuery) -> Result<Vec<Uuid>, StoreError> {
+        self.inner.related(cx, query).await
     }
 }
 

@@ -124,6 +124,12 @@ async fn an_id_beyond_reach_answers_as_one_that_nobody_uses() {
             if operation.template.ends_with("/merge") {
                 request = request.json(&json!({ "loser_id": contact(&service, WITHIN).await }));
             }
+            if operation.template.ends_with("/link_company") {
+                let [owner_id, project_id] = WITHIN.map(|id| id.map(Uuid::from_u128));
+                let firm = json!({ "name": "Firm", "owner_id": owner_id, "project_id": project_id });
+                let firm = service.post("/v1/companies", firm).await.body["id"].clone();
+                request = request.json(&json!({ "company_id": firm }));
+            }
             let answer = request.bearer_auth(token).answer().await;
             assert!(answer.status.is_success(), "{operation} as {token}: {}", answer.body);
         }

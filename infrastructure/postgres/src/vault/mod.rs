@@ -22,7 +22,7 @@ use fairlead_application::{
     ports::{StoreError, SubjectKey},
 };
 pub use installation::{InstallationKeys, InvalidKeys};
-pub(crate) use open::Hold;
+pub(crate) use open::{Hold, told};
 pub use rotation::{KeyStatus, Rotation, key_status, rewrap_keys, rotate_tenant_keys};
 pub(crate) use seal::Sealed;
 pub use signing::PostgresSigningKeys;

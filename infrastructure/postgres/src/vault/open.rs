@@ -180,6 +180,13 @@ fn wanted(stream: Uuid, events: &[StoredEvent]) -> BTreeSet<Uuid> {
     wanted
 }
 
+/// The people about whom an event, as it is stored, tells something, and to whom the stream does not belong.
+pub(crate) fn told(data: &Value, stream: Uuid) -> BTreeSet<Uuid> {
+    let mut people = BTreeSet::new();
+    subjects(data, stream, &mut |subject| people.extend(Some(subject).filter(|subject| *subject != stream)));
+    people
+}
+
 /// Whose data is sealed in a value.
 fn subjects(value: &Value, stream: Uuid, found: &mut impl FnMut(Uuid)) {
     match value {

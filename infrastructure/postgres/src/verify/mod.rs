@@ -4,6 +4,7 @@
 //! what happens meanwhile is not met. Streams, events and keys are merged from cursors in one order, so that a table is
 //! gone through once, and memory holds a few hundred streams.
 
+mod beside;
 mod cursor;
 mod order;
 mod read_models;

@@ -1,4 +1,4 @@
-//! Streams, their events and their keys, read side by side in the same order.
+//! Streams, their events and what is noted beside them, read side by side in the same order.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -9,22 +9,27 @@ use fairlead_application::{
     log::LogError,
     ports::{StoredEvent, StoredStream},
     subscription::Entry,
-    verify::{Fault, History, Place, VerifyError},
+    verify::{Fault, History, Noted, Place, VerifyError},
 };
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Findings, cursor::Cursor, not_ending};
+use super::{
+    Findings,
+    beside::{Beside, KEYS, PEOPLE, REFERENCES},
+    cursor::Cursor,
+    not_ending,
+};
 use crate::{
     VaultError,
     connect::log_error,
     event_store::{EVENT_COLUMNS, STREAM_COLUMNS, stored_event, stored_stream},
-    vault::{Hold, Vault},
+    vault::{Hold, Vault, told},
 };
 
 /// Streams read at once.
 const STREAMS: u32 = 500;
-/// Events, or keys, read at once.
+/// Events read at once.
 const PAGE: u32 = 1_000;
 
 /// A stream that was looked at, for the read models.
@@ -49,24 +54,20 @@ struct Found {
     incarnation: i32,
     place: Place,
     content: Result<StoredEvent, String>,
+    /// The people about whom it tells something, and to whom the stream does not belong.
+    told: BTreeSet<Uuid>,
 }
 
-/// A key that is reserved.
-struct Reserved {
-    tenant: Uuid,
-    stream: Uuid,
-    key: (String, String),
-}
-
-/// Three cursors, in ascending order of tenant and stream.
+/// Cursors in ascending order of tenant and stream.
 pub(super) struct Streams<'a> {
     client: &'a Object,
     vault: &'a Vault,
     streams: Cursor,
     events: Cursor,
-    keys: Cursor,
     found: VecDeque<Found>,
-    reserved: VecDeque<Reserved>,
+    keys: Beside<(String, String)>,
+    references: Beside<Uuid>,
+    people: Beside<Uuid>,
     /// The last stream without a row, told once.
     lost: Option<(Uuid, Uuid)>,
 }
@@ -97,14 +98,10 @@ impl<'a> Streams<'a> {
             not_ending("e")
         );
         let events = Cursor::declare(client, "verified_events", PAGE, &sql, &[&organization]).await?;
-        let sql = format!(
-            "select tenant_id, stream_id, scope, key from engine.reservations r
-              where ($1::uuid is null or tenant_id = $1) and {} order by tenant_id, stream_id",
-            not_ending("r")
-        );
-        let keys = Cursor::declare(client, "verified_keys", PAGE, &sql, &[&organization]).await?;
-        let (found, reserved) = (VecDeque::new(), VecDeque::new());
-        Ok(Self { client, vault, streams, events, keys, found, reserved, lost: None })
+        let keys = Beside::declare(client, &KEYS, organization).await?;
+        let references = Beside::declare(client, &REFERENCES, organization).await?;
+        let people = Beside::declare(client, &PEOPLE, organization).await?;
+        Ok(Self { client, vault, streams, events, found: VecDeque::new(), keys, references, people, lost: None })
     }
 
     /// Compares some more streams; none at the end.
@@ -143,6 +140,7 @@ impl<'a> Streams<'a> {
             }
             let Found { version, incarnation, place, .. } = found;
             placed &= place.position.is_some();
+            found.told.iter().for_each(|person| history.tells_of(*person));
             let entry = |position| Entry { position, incarnation, tenant, stream: stored.id, version };
             // With two positions, the first one is what readers meet first.
             if entries.last().is_none_or(|last: &Entry| last.version != version) {
@@ -153,15 +151,8 @@ impl<'a> Streams<'a> {
                 Err(reason) => history.take_unreadable(version, found.occurred_at, place, reason),
             }
         }
-        let mut reserved = BTreeSet::new();
-        while let Some(key) = self.key(Some(here)).await? {
-            if (key.tenant, key.stream) == here {
-                reserved.insert(key.key);
-            } else {
-                findings.of(key.tenant, key.stream, None, Fault::Reserved(key.key.0));
-            }
-        }
-        let compared = history.compare(stored, deleted, &reserved).map_err(VerifyError::Newer)?;
+        let noted = self.noted(here, findings).await?;
+        let compared = history.compare(stored, deleted, &noted).map_err(VerifyError::Newer)?;
         for fault in compared.faults {
             findings.of(tenant, stored.id, Some(&stored.aggregate), fault);
         }
@@ -171,15 +162,25 @@ impl<'a> Streams<'a> {
         Ok(Checked { tenant, stream: stored.id, aggregate, entries, placed, readable })
     }
 
+    /// What is noted beside a stream. What is noted beside none is told.
+    async fn noted(&mut self, here: (Uuid, Uuid), findings: &mut Findings<'_>) -> Result<Noted, LogError> {
+        let mut keys = |(tenant, stream), (scope, _)| findings.of(tenant, stream, None, Fault::Reserved(scope));
+        let keys = self.keys.of(self.client, here, &mut keys).await?;
+        let mut references = |(tenant, stream), record| findings.of(tenant, stream, None, Fault::Referred(record));
+        let references = self.references.of(self.client, here, &mut references).await?;
+        let mut people = |(tenant, stream), person| findings.of(tenant, stream, None, Fault::ToldOfNobody(person));
+        let told = self.people.of(self.client, here, &mut people).await?;
+        Ok(Noted { keys, references, told })
+    }
+
     /// What stands behind the last stream.
     async fn rest(&mut self, findings: &mut Findings<'_>) -> Result<(), VerifyError> {
         while let Some(found) = self.event(None).await? {
             findings.summary.events += 1;
             self.lose(&found, findings);
         }
-        while let Some(key) = self.key(None).await? {
-            findings.of(key.tenant, key.stream, None, Fault::Reserved(key.key.0));
-        }
+        // No stream has the highest id of all.
+        self.noted((Uuid::max(), Uuid::max()), findings).await?;
         Ok(())
     }
 
@@ -198,20 +199,6 @@ impl<'a> Streams<'a> {
         let near = |found: &Found| until.is_none_or(|until| (found.tenant, found.stream) <= until);
         Ok(if self.found.front().is_some_and(near) { self.found.pop_front() } else { None })
     }
-
-    /// The next key up to a stream, or to the end.
-    async fn key(&mut self, until: Option<(Uuid, Uuid)>) -> Result<Option<Reserved>, LogError> {
-        if self.reserved.is_empty() {
-            let rows = self.keys.page(self.client).await?;
-            let read = |row: &Row| -> Result<Reserved, tokio_postgres::Error> {
-                let key = (row.try_get(2)?, row.try_get(3)?);
-                Ok(Reserved { tenant: row.try_get(0)?, stream: row.try_get(1)?, key })
-            };
-            self.reserved = rows.iter().map(read).collect::<Result<_, _>>().map_err(log_error)?;
-        }
-        let near = |key: &Reserved| until.is_none_or(|until| (key.tenant, key.stream) <= until);
-        Ok(if self.reserved.front().is_some_and(near) { self.reserved.pop_front() } else { None })
-    }
 }
 
 /// Opens what is sealed; of an event that can't be opened, tells why.
@@ -222,6 +209,7 @@ async fn opened(client: &Object, vault: &Vault, rows: &[Row]) -> Result<VecDeque
         events.push(event);
         places.push(place);
     }
+    let told: Vec<_> = events.iter().map(|event| told(&event.event.data, event.stream)).collect();
     let mut reasons = vec![None; events.len()];
     match vault.open(client, &mut events, Hold::No).await {
         Ok(()) => {}
@@ -236,10 +224,10 @@ async fn opened(client: &Object, vault: &Vault, rows: &[Row]) -> Result<VecDeque
         }
         Err(error) => return Err(error.into_log()),
     }
-    let found = events.into_iter().zip(places).zip(reasons).map(|((sequenced, place), reason)| {
+    let found = events.into_iter().zip(places).zip(reasons).zip(told).map(|(((sequenced, place), reason), told)| {
         let SequencedEvent { tenant, stream, incarnation, event, .. } = sequenced;
         let (version, occurred_at) = (event.version, event.occurred_at);
-        Found { tenant, stream, version, occurred_at, incarnation, place, content: reason.map_or(Ok(event), Err) }
+        Found { tenant, stream, version, occurred_at, incarnation, place, content: reason.map_or(Ok(event), Err), told }
     });
     Ok(found.collect())
 }

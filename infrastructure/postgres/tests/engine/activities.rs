@@ -117,7 +117,8 @@ impl Stage {
 
     async fn activity(&self, profile: ActivityProfile) -> Uuid {
         let id = fresh();
-        self.execute::<Activity>(id, ActivityCommand::Create(Box::new(profile))).await;
+        let seen = profile.about.iter().copied().collect();
+        self.execute::<Activity>(id, ActivityCommand::Create { profile: Box::new(profile), seen }).await;
         id
     }
 
@@ -166,7 +167,8 @@ async fn tell(stage: &Stage, ana: Uuid, firm: Uuid) -> [Uuid; 3] {
     let alone = stage.activity(profile(ActivityKind::Task, "Quixsubject too", &[RecordRef::contact(ana)])).await;
     // Words about the person stay the person's, though the activity is about the firm alone by now.
     let moved = stage.activity(profile(ActivityKind::Note, "Quixlater", &[RecordRef::contact(ana)])).await;
-    let change = ActivityChange { about: Some(vec![company(firm)]), ..ActivityChange::default() };
+    let change =
+        ActivityChange { about: Some(vec![company(firm)]), seen: [company(firm)].into(), ..ActivityChange::default() };
     stage.execute::<Activity>(moved, ActivityCommand::Change(Box::new(change))).await;
     [shared, alone, moved]
 }
@@ -330,7 +332,8 @@ async fn a_timeline_shows_what_is_about_the_record_as_far_as_one_may_read_that()
     let other =
         stage.activity(profile(ActivityKind::Task, "Another's", &[company(firm), RecordRef::contact(ana)])).await;
     stage.execute::<Activity>(owned, ActivityCommand::Complete { at: noon(), outcome: None }).await;
-    let change = ActivityChange { about: Some(vec![company(firm)]), ..ActivityChange::default() };
+    let change =
+        ActivityChange { about: Some(vec![company(firm)]), seen: [company(firm)].into(), ..ActivityChange::default() };
     stage.execute::<Activity>(other, ActivityCommand::Change(Box::new(change))).await;
     stage.execute::<Activity>(other, ActivityCommand::Pin).await;
     stage.settled().await;

@@ -84,7 +84,8 @@ impl Plans {
         then: &[ActivityCommand],
     ) {
         let id = System.next();
-        let begin = ActivityCommand::Create(Box::new(profile));
+        let seen = profile.about.iter().copied().collect();
+        let begin = ActivityCommand::Create { profile: Box::new(profile), seen };
         for command in std::iter::once(&begin).chain(then) {
             let outcome = self.engine.app.execute::<Activity>(&self.cx, id.into(), Expected::Any, command.clone());
             let token = outcome.await.unwrap().token;

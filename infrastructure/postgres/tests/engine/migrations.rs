@@ -2,8 +2,19 @@
 
 use std::str::FromStr;
 
+use fairlead_application::{
+    Expected,
+    ports::{IdGenerator, System},
+};
+use fairlead_domain::{
+    crm::{Activity, Comment, Company, Contact, Deal},
+    kernel::testing::Story,
+};
 use fairlead_migrations::{Login, Migrator, MigratorTrait, connect_as_owner, prepare};
-use fairlead_testing::database::{TestDatabase, connect};
+use fairlead_testing::{
+    database::{TestDatabase, connect},
+    engine::{Engine, caller},
+};
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
@@ -26,6 +37,41 @@ async fn down_leaves_nothing_and_up_works_again() {
     assert_eq!(objects().await, 0);
     Migrator::up(&owner, None).await.unwrap();
     assert_eq!(objects().await, migrated);
+}
+
+#[tokio::test]
+async fn references_of_what_is_there_already_are_noted() {
+    async fn live<A: Story>(engine: &Engine) {
+        for (commands, cx) in [(A::story(), caller()), (A::living(), caller())] {
+            let id: Uuid = System.next();
+            for command in commands {
+                engine.app.execute::<A>(&cx, id.into(), Expected::Any, command).await.unwrap();
+            }
+        }
+    }
+    let database = TestDatabase::create().await;
+    let engine = Engine::start(&database).await;
+    live::<Contact>(&engine).await;
+    live::<Company>(&engine).await;
+    live::<Deal>(&engine).await;
+    live::<Activity>(&engine).await;
+    live::<Comment>(&engine).await;
+    let admin = database.admin().await;
+    let noted = async || -> Vec<String> {
+        let rows = admin.query("select r::text from engine.record_references r order by r", &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    let before = noted().await;
+    assert!(before.len() >= 10, "{before:?}");
+    let options = PgConnectOptions::from_str(&database.admin_url()).unwrap();
+    let owner = connect_as_owner(&options).await.unwrap();
+    let is_it = |migration: &&str| migration.ends_with("_references");
+    let migrations = Migrator::migrations();
+    let names: Vec<_> = migrations.iter().map(|migration| migration.name()).collect();
+    let since = names.iter().rev().position(is_it).unwrap() + 1;
+    Migrator::down(&owner, Some(u32::try_from(since).unwrap())).await.unwrap();
+    Migrator::up(&owner, None).await.unwrap();
+    assert_eq!(noted().await, before);
 }
 
 #[tokio::test]

@@ -102,10 +102,11 @@ pub(crate) fn life() -> Vec<ContactCommand> {
         ContactCommand::Change(Box::new(change)),
         ContactCommand::Tag(tags(["quixsecond", "quixthird"])),
         ContactCommand::Untag(tags(["quixlabel"])),
-        ContactCommand::LinkCompany(
-            Uuid::from_u128(5).into(),
-            Employment { role: Some(Label::new("Quixrole").unwrap()), ..Employment::default() },
-        ),
+        ContactCommand::LinkCompany {
+            company_id: Uuid::from_u128(5).into(),
+            employment: Employment { role: Some(Label::new("Quixrole").unwrap()), ..Employment::default() },
+            seen: true,
+        },
         ContactCommand::Delete,
         ContactCommand::Restore,
     ]

@@ -202,6 +202,7 @@ async fn a_stream_that_is_not_what_its_events_tell_is_found() {
                 "there are events, but no stream",
                 "a key of contact.email is reserved without need",
                 "a key of contact.external_id is reserved without need",
+                "it is noted to refer to 00000000-0000-0000-0000-000000000004, to which it does not",
                 "crm.contacts: nothing accounts for the row",
             ],
         )
