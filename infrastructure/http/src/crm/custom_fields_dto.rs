@@ -119,7 +119,7 @@ pub(super) struct CustomFieldPatch {
     required: Member<bool>,
     /// What new records get that come without a value.
     #[serde(default)]
-    #[schema(value_type = Option<AttributeOrNull>)]
+    #[schema(value_type = AttributeOrNull, required = false)]
     default: Member<Value>,
 }
 
