@@ -282,12 +282,12 @@ async fn reads(admin: &Client) -> (i64, i64, i64) {
     (row.get(0), row.get(1), row.get(2))
 }
 
-/// Among two tenants of 25,000 contacts with three values each.
+/// Among 100,000 contacts of two tenants, with three values each.
 #[tokio::test]
 async fn no_list_by_attributes_reads_all_rows() {
     let database = TestDatabase::create().await;
     let admin = database.admin().await;
-    let [tenant, _] = crowd(&admin).await;
+    let [tenant, _] = crowd(&admin, 50_000).await;
     let fill = "insert into crm.contact_values (tenant_id, id, key, n, text, number)
                 select c.tenant_id, c.id, v.key, 0, v.text, v.number
                   from (select tenant_id, id, split_part(name, ' ', 2)::integer as g from crm.contacts) c
@@ -310,13 +310,13 @@ async fn no_list_by_attributes_reads_all_rows() {
         Field::of_attribute("note", FieldKind::Text, true),
     ];
     let sized = |g: &i64| g % 5 != 0;
-    let up = |keep: &dyn Fn(&i64) -> bool| (1..=25_000).filter(keep).take(50).collect::<Vec<i64>>();
-    let down = |keep: &dyn Fn(&i64) -> bool| (1..=25_000).rev().filter(keep).take(50).collect::<Vec<i64>>();
+    let up = |keep: &dyn Fn(&i64) -> bool| (1..=50_000).filter(keep).take(50).collect::<Vec<i64>>();
+    let down = |keep: &dyn Fn(&i64) -> bool| (1..=50_000).rev().filter(keep).take(50).collect::<Vec<i64>>();
     let cases: [(&str, &str, Vec<i64>); 12] = [
         ("", "attributes.size", up(&sized)),
         ("", "-attributes.size", down(&sized)),
         ("attributes.size:4711", "-created", vec![4711]),
-        ("attributes.size:>24990", "-created", up(&|g| sized(g) && *g > 24_990)),
+        ("attributes.size:>49990", "-created", up(&|g| sized(g) && *g > 49_990)),
         ("attributes.size:>100", "-created", up(&|g| sized(g) && *g > 100)),
         ("attributes.size:100..120", "attributes.size", up(&|g| sized(g) && (100..=120).contains(g))),
         ("attributes.size:null", "-created", up(&|g| !sized(g))),

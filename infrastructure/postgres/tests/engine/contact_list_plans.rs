@@ -73,7 +73,7 @@ impl Crowd {
 async fn neither_members_nor_lists_of_a_contact_are_looked_for_among_all() {
     let database = TestDatabase::create().await;
     let admin = database.admin().await;
-    let tenants = crowd(&admin).await;
+    let tenants = crowd(&admin, 25_000).await;
     admin.execute(FILL, &[&&tenants[..]]).await.unwrap();
     admin.execute(MEMBERS, &[&&tenants[..]]).await.unwrap();
     admin.batch_execute("analyze crm.contact_lists; analyze crm.contact_list_members").await.unwrap();

@@ -256,7 +256,7 @@ fn everything() -> ListQuery {
 async fn no_list_within_reach_reads_all_rows() {
     let database = TestDatabase::create().await;
     let admin = database.admin().await;
-    let [tenant, _] = crowd(&admin).await;
+    let [tenant, _] = crowd(&admin, 25_000).await;
     let owned = "update crm.contacts c
                     set owner_id = case when g % 250 = 7 then $2::uuid else $3::uuid end,
                         project_id = case when g % 5 = 0 then $4::uuid when g % 500 = 3 then $5::uuid end
