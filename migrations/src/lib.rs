@@ -26,6 +26,7 @@ mod m20261121_000025_contact_records;
 mod m20261121_000026_custom_fields;
 mod m20261121_000027_contact_lists;
 mod m20261121_000028_references;
+mod m20261121_000030_rotting;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -95,6 +96,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000026_custom_fields::Migration),
             Box::new(m20261121_000027_contact_lists::Migration),
             Box::new(m20261121_000028_references::Migration),
+            Box::new(m20261121_000030_rotting::Migration),
         ]
     }
 }

@@ -185,6 +185,18 @@ pub async fn reopen_deal(
     on_its_way(app, cx, id, expected, None, |_, pipeline, at| DealCommand::Reopen { pipeline, at }).await
 }
 
+/// Notes that a deal stays in its stage for longer than the stage is patient. Whether that was so, and not noted before.
+///
+/// # Errors
+/// Those of every command.
+pub async fn rot_deal(app: &App, cx: &Authorized<System>, id: DealId) -> Result<bool, AppError> {
+    let Some(deal) = app.read::<Deal>(cx, id).await?.filter(|deal| !deal.state.deleted) else { return Ok(false) };
+    let pipeline = pipeline(app, cx, deal.state.profile.pipeline_id).await?.map(Box::new);
+    let rot = DealCommand::Rot { pipeline, at: app.now() };
+    let outcome = app.execute::<Deal>(cx, id, Expected::Exactly(deal.version), rot).await?;
+    Ok(outcome.receipts.iter().any(|receipt| receipt.version > deal.version))
+}
+
 /// A command that is decided on a pipeline: the one that is named, or the deal's own. Then the deal must be as it was seen,
 /// since another pipeline has other stages and reasons.
 async fn on_its_way(

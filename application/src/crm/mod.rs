@@ -24,13 +24,13 @@ pub use contact_lists::{ContactListsRead, ContactListsWrite, add_members};
 pub use contacts::{ContactsErase, ContactsRead, ContactsWrite, erase_contact, link_company, merge_contacts};
 pub use custom_fields::{CustomFieldsRead, CustomFieldsWrite, attribute_fields, execute_attributed, inform};
 pub use deals::{
-    DealDraft, DealsRead, DealsWrite, deal_stays, link_deal, lose_deal, move_deal, open_deal, reopen_deal, unlink_deal,
-    win_deal,
+    DealDraft, DealsRead, DealsWrite, deal_stays, link_deal, lose_deal, move_deal, open_deal, reopen_deal, rot_deal,
+    unlink_deal, win_deal,
 };
 pub use duplicates::{Duplicate, Duplicates, Reason, Twin, TwinPort};
 pub use pipelines::{PipelinesRead, PipelinesWrite};
 pub use policies::{
     FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowStages, ForgetActivities, ForgetContacts,
-    TagNewContacts, WinCustomers,
+    TagNewContacts, TaskForRottingDeals, WinCustomers,
 };
 pub use timeline::{TimelineEntry, TimelinePort, TimelineQuery, Timelines};

@@ -3,6 +3,7 @@
 mod customers;
 mod following;
 mod naming;
+mod rotting;
 mod stages;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 pub use self::{
     customers::WinCustomers,
     following::{FollowActivities, FollowCompanies, FollowContacts, FollowDeals},
+    rotting::TaskForRottingDeals,
     stages::FollowStages,
 };
 

@@ -96,6 +96,8 @@ pub(crate) struct Config {
     mail_from: Option<String>,
     #[serde(default = "defaults::mail_directory")]
     pub(crate) mail_directory: PathBuf,
+    #[serde(default = "defaults::rotting_seconds", deserialize_with = "parsed")]
+    pub(crate) rotting_seconds: u32,
     #[serde(default = "defaults::idempotency_days", deserialize_with = "parsed")]
     pub(crate) idempotency_days: u16,
     #[serde(default = "defaults::closed_organization_days", deserialize_with = "parsed")]
@@ -189,6 +191,9 @@ impl Config {
         }
         if !(1..=64).contains(&self.partitions) {
             return Err(ConfigError::Useless { key: "partitions", problem: "it must be from 1 to 64" });
+        }
+        if self.rotting_seconds == 0 {
+            return Err(ConfigError::Useless { key: "rotting_seconds", problem: "it must be 1 at least" });
         }
         if self.idempotency_days == 0 {
             return Err(ConfigError::Useless { key: "idempotency_days", problem: "it must be 1 at least" });

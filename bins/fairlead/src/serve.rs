@@ -7,7 +7,7 @@ use fairlead_application::{
     backlog::Backlogs,
     crm::{
         Agendas, Boards, Duplicates, FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowStages,
-        ForgetActivities, ForgetContacts, TagNewContacts, Timelines, WinCustomers,
+        ForgetActivities, ForgetContacts, TagNewContacts, TaskForRottingDeals, Timelines, WinCustomers,
     },
     export::{ExportParts, Exports},
     health::HealthCheck,
@@ -21,7 +21,8 @@ use fairlead_http::{Live, LiveLimits, Parts, ServerError, Settings, server};
 use fairlead_postgres::{
     AccessKeeper, ActivityAgenda, AuditLog, BacklogKeeper, ContactTwins, Databases, DealBoards, ErasureJournal, Limits,
     Listener, Maintenance, Nudge, Nudger, Observer, Policies, PostgresAdministration, PostgresHealth,
-    PostgresSubscriptions, PostgresTail, Projections, PurgeKeeper, RecordTimeline, Sequencer, Wakeups, lists,
+    PostgresSubscriptions, PostgresTail, Projections, PurgeKeeper, RecordTimeline, RottingDeals, Sequencer, Wakeups,
+    lists,
 };
 use fairlead_rabbitmq::{AmqpUrl, BrokerHealth, Relay};
 use fairlead_telemetry::Meters;
@@ -213,6 +214,8 @@ fn worker(
     let projections = Projections::new(subscriptions.clone());
     let nudge = Arc::new(Nudge::default());
     let policies = Policies::new(subscriptions, nudge.clone(), policies(config));
+    let every = Duration::from_secs(config.rotting_seconds.into());
+    let rotting = RottingDeals::new(databases.clone(), nudge.clone(), every);
     let nudger = Nudger::new(databases.clone(), nudge);
     let purges = PurgeKeeper::new(databases.clone(), config.closed_organization_days);
     let maintenance = Maintenance::new(databases, config.idempotency_days, config.audit_days);
@@ -222,6 +225,7 @@ fn worker(
         Part::new("relay", relay),
         Part::new("projections", |stop| projections.run(stop)),
         Part::new("policies", |stop| policies.run(stop)),
+        Part::new("rotting deals", |stop| rotting.run(stop)),
         Part::new("nudger of policies", |stop| nudger.run(stop)),
         Part::new("erasure journal", |stop| journal.run(stop)),
         Part::new("maintenance", |stop| maintenance.run(stop)),
@@ -242,6 +246,7 @@ fn policies(config: &Config) -> Vec<Arc<dyn AnyPolicy>> {
         Arc::new(FollowDeals::new()),
         Arc::new(FollowActivities::new()),
         Arc::new(FollowStages::new()),
+        Arc::new(TaskForRottingDeals::new()),
     ]
 }
 

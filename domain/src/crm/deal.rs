@@ -51,6 +51,9 @@ pub struct Deal {
     pub stage_entered_at: DateTime<Utc>,
     /// How often, and for how long, it was in each stage. The time in the present stage is added when it leaves it.
     pub stages: BTreeMap<StageId, TimeInStage>,
+    /// Whether it was told that it stays in its stage for too long, since it entered it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rotted: bool,
     /// Softly deleted: kept, but out of sight.
     #[serde(default)]
     pub deleted: bool,
@@ -94,7 +97,7 @@ impl Aggregate for Deal {
     fn decide(state: Option<&Self>, command: DealCommand) -> Result<Vec<DealEvent>, DealError> {
         use DealCommand::{
             Change, Delete, LeaveStage, LinkCompanies, LinkContacts, Lose, Move, Open, Reopen, ReplaceCompany,
-            ReplaceContact, Restore, Tag, UnlinkCompanies, UnlinkContacts, Untag, Win,
+            ReplaceContact, Restore, Rot, Tag, UnlinkCompanies, UnlinkContacts, Untag, Win,
         };
         match (state, command) {
             (None, Open { profile, seen }) => {
@@ -116,6 +119,7 @@ impl Aggregate for Deal {
             (Some(deal), Win { reason, pipeline, at }) => deal.wins(reason, pipeline.as_deref(), at),
             (Some(deal), Lose { reason, pipeline, at }) => deal.loses(reason, pipeline.as_deref(), at),
             (Some(deal), Reopen { pipeline, at }) => deal.reopens(pipeline.as_deref(), at),
+            (Some(deal), Rot { pipeline, at }) => Ok(deal.rots(pipeline.as_deref(), at).into_iter().collect()),
             (Some(deal), LinkContacts { contact_ids, seen }) => deal.profile.contacts_linked(contact_ids, &seen),
             (Some(deal), UnlinkContacts(ids)) => Ok(deal.profile.contacts_unlinked(ids).into_iter().collect()),
             (Some(deal), LinkCompanies { company_ids, seen }) => deal.profile.companies_linked(company_ids, &seen),
@@ -137,6 +141,7 @@ impl Aggregate for Deal {
                     reason: None,
                     stage_entered_at: profile.opened_at,
                     stages: BTreeMap::new(),
+                    rotted: false,
                     deleted: false,
                 };
                 deal.enter(profile.opened_at);
@@ -182,6 +187,7 @@ impl Aggregate for Deal {
                 self.profile.stage_id = stage_id;
                 self.enter(at);
             }
+            DealEvent::Rotted { .. } => self.rotted = true,
             DealEvent::Deleted {} => self.deleted = true,
             DealEvent::Restored {} => self.deleted = false,
         }

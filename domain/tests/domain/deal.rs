@@ -3,7 +3,9 @@
 use fairlead_domain::{
     crm::{
         Deal,
-        DealCommand::{self, Change, Delete, LeaveStage, Lose, Move, Open, Reopen, Restore, Tag, UnlinkCompanies, Win},
+        DealCommand::{
+            self, Change, Delete, LeaveStage, Lose, Move, Open, Reopen, Restore, Rot, Tag, UnlinkCompanies, Win,
+        },
         DealEvent::{self, *},
         DealProfile, DealStatus, Pipeline, PipelineEvent, Schema, Seen, Stay, TimeInStage, stays,
     },
@@ -75,6 +77,18 @@ fn lose(reason: Option<&str>) -> DealCommand {
 
 fn reopen(pipeline: Pipeline) -> DealCommand {
     Reopen { pipeline: boxed(pipeline), at: moment(60) }
+}
+
+/// Stage 1 is patient for a day, stage 2 for two.
+fn patient(mut pipeline: Pipeline) -> Pipeline {
+    for (n, rotting_days) in [(1, 1), (2, 2)] {
+        pipeline.apply(&PipelineEvent::StageRottingChanged { stage_id: id(n), rotting_days: Some(rotting_days) });
+    }
+    pipeline
+}
+
+fn rot(pipeline: Pipeline, at: i64) -> DealCommand {
+    Rot { pipeline: boxed(pipeline), at: moment(at) }
 }
 
 fn won(reason: Option<Label>) -> DealEvent {
@@ -240,6 +254,40 @@ fn it_leaves_a_stage_that_was_retired() {
     given::<Deal>([opened(), won(None)]).when(leave(1)).then_nothing();
     assert_eq!(given::<Deal>([opened(), won(None)]).state().references(), []);
     given::<Deal>([]).when(leave(1)).refused("deal.not_found");
+}
+
+#[test]
+fn it_rots_once_in_each_stay_that_is_too_long() {
+    const DAY: i64 = 24 * 60 * 60;
+    let rotted = |n: u128, since, rotting_days| Rotted { stage_id: id(n), since: moment(since), rotting_days };
+    let sales = || patient(sales());
+    let living = || given::<Deal>([opened()]);
+    living().when(rot(sales(), DAY - 1)).then_nothing();
+    living().when(rot(sales(), DAY)).then([rotted(1, 0, 1)]).when(rot(sales(), 9 * DAY)).then_nothing();
+    assert!(given::<Deal>([opened(), rotted(1, 0, 1)]).state().rotted);
+    // Another stay, another patience.
+    let moved = || given::<Deal>([opened(), rotted(1, 0, 1), changed(1, 2, DAY)]);
+    assert!(!moved().state().rotted);
+    moved().when(rot(sales(), 3 * DAY - 1)).then_nothing();
+    moved().when(rot(sales(), 3 * DAY)).then([rotted(2, DAY, 2)]);
+    let reopened = Reopened { stage_id: id(1), at: moment(60) };
+    let again = given::<Deal>([opened(), rotted(1, 0, 1), lost(), reopened]);
+    again.when(rot(sales(), DAY + 60)).then([rotted(1, 60, 1)]);
+    // As patient as the stage in whose place it is to be.
+    let retired = || patient(without_first());
+    living().when(rot(retired(), 2 * DAY - 1)).then_nothing();
+    living().when(rot(retired(), 2 * DAY)).then([rotted(1, 0, 2)]);
+    // Where nothing is known of the stage's patience, and where it has no end, nothing happens.
+    given::<Deal>([opened(), changed(1, 3, 1)]).when(rot(sales(), 9 * DAY)).then_nothing();
+    for pipeline in [None, boxed(without_everything())] {
+        living().when(Rot { pipeline, at: moment(9 * DAY) }).then_nothing();
+    }
+    for closed in [won(None), lost()] {
+        given::<Deal>([opened(), closed]).when(rot(sales(), 9 * DAY)).then_nothing();
+    }
+    assert_eq!(Deal::init(&rotted(1, 0, 1)), None);
+    given::<Deal>([]).when(rot(sales(), DAY)).refused("deal.not_found");
+    given::<Deal>([opened(), Deleted {}]).when(rot(sales(), DAY)).refused("deal.deleted");
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub use administration::PostgresAdministration;
 pub use backlog::BacklogKeeper;
 pub use beside::Beside;
 pub use connect::{ConnectError, Databases, app_databases, engine_databases};
-pub use crm::{AGENDA, AGENDA_OF_ALL, ActivityAgenda, ContactTwins, DealBoards, RecordTimeline};
+pub use crm::{AGENDA, AGENDA_OF_ALL, ActivityAgenda, ContactTwins, DealBoards, RecordTimeline, RottingDeals};
 pub use erasure_journal::{Erasure, ErasureJournal, read_erasures};
 pub use event_log::PostgresLog;
 pub use event_store::PostgresStore;

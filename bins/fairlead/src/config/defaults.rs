@@ -64,6 +64,9 @@ pub(super) fn event_streams_per_organization() -> usize {
 pub(super) fn partitions() -> u8 {
     4
 }
+pub(super) fn rotting_seconds() -> u32 {
+    60
+}
 pub(super) fn idempotency_days() -> u16 {
     7
 }

@@ -152,3 +152,44 @@ async fn what_names_a_merged_record_follows_it() {
     assert_eq!(installation.stdout(&["subscriptions", "refused"]).lines().count(), 1, "the heading alone");
     drop((worker, api));
 }
+
+#[tokio::test]
+async fn who_owns_a_deal_that_rots_gets_a_task() {
+    let installation = Installation::new().await;
+    let worker = installation.start_with("worker", &[("FAIRLEAD_ROTTING_SECONDS", "1")]);
+    let api = installation.start("api");
+    installation.ready().await;
+    let list = || installation.stdout(&["subscriptions", "list"]);
+    let held = |line: &&str| line.starts_with("crm.task_for_rotting_deals\t") && line.split('\t').nth(5) == Some("yes");
+    eventually("the policy is at work", async || list().lines().filter(held).count() == 4).await;
+    let token = installation.token("*:*");
+    let get = async |path: &str| -> Value {
+        answered(installation.http.get(installation.url(path)).bearer_auth(&token)).await.1
+    };
+    let post = async |path: &str, body: Value| -> String {
+        let request = installation.http.post(installation.url(path)).bearer_auth(&token);
+        let (status, answer) = answered(request.json(&body)).await;
+        assert_eq!(status, 201, "{path}: {answer}");
+        answer["id"].as_str().unwrap().to_owned()
+    };
+    let stages = json!([{ "name": "Only", "probability": 50, "rotting_days": 0 }]);
+    let pipeline = post("/v1/pipelines", json!({ "name": "New", "stages": stages })).await;
+    let owner = "0192b1c8-6a3e-7000-8000-000000000001";
+    let deal = json!({ "name": "40 forklifts", "pipeline_id": pipeline, "owner_id": owner });
+    let deal = post("/v1/deals", deal).await;
+    let tasks = async || get(&format!("/v1/activities?filter=about:{deal}")).await["data"].clone();
+    eventually("there is a task", async || tasks().await.as_array().is_some_and(|tasks| tasks.len() == 1)).await;
+    let task = tasks().await[0].clone();
+    assert_eq!((&task["kind"], &task["assignee_id"]), (&json!("task"), &json!(owner)), "{task}");
+    assert_eq!(task["subject"], "40 forklifts has been in Only for 0 days");
+    let events = get(&format!("/v1/deals/{deal}/events")).await;
+    let rotted = &events["data"][1];
+    assert_eq!(
+        (&rotted["type"], &rotted["actor"]),
+        (&json!("deal.rotted"), &json!("scheduler:crm.rotting")),
+        "{events}"
+    );
+    assert_eq!(events["data"].as_array().unwrap().len(), 2, "{events}");
+    assert_eq!(installation.stdout(&["subscriptions", "refused"]).lines().count(), 1, "the heading alone");
+    drop((worker, api));
+}

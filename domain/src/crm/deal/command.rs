@@ -102,6 +102,13 @@ pub enum DealCommand {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Note that it stays in its stage for longer than the stage is patient; once for each stay.
+    Rot {
+        /// Its pipeline.
+        pipeline: Option<Box<Pipeline>>,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Put labels on.
     Tag(BTreeSet<Tag>),
     /// Take labels off.

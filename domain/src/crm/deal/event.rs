@@ -80,6 +80,15 @@ pub enum DealEvent {
     /// It may be won again, and entered this stage.
     #[serde(rename = "deal.reopened")]
     Reopened { stage_id: StageId, at: DateTime<Utc> },
+    /// It stays in its stage for longer than the stage is patient. Told once for each stay.
+    #[serde(rename = "deal.rotted")]
+    Rotted {
+        stage_id: StageId,
+        /// Since when it is in the stage.
+        since: DateTime<Utc>,
+        /// For how many days the stage is patient.
+        rotting_days: u16,
+    },
     /// It was deleted softly.
     #[serde(rename = "deal.deleted")]
     Deleted {},

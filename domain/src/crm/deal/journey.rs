@@ -1,6 +1,6 @@
 //! A deal's way through the stages.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Deal, DealError, DealEvent, DealStatus};
@@ -134,6 +134,18 @@ impl Deal {
         Ok(vec![DealEvent::Reopened { stage_id, at }])
     }
 
+    /// Stays in its stage for longer than that one, or the one that took its place, is patient.
+    pub(super) fn rots(&self, pipeline: Option<&Pipeline>, at: DateTime<Utc>) -> Option<DealEvent> {
+        if self.status != DealStatus::Open || self.rotted {
+            return None;
+        }
+        let (stage_id, since) = (self.profile.stage_id, self.stage_entered_at);
+        let pipeline = pipeline.filter(|pipeline| !pipeline.deleted)?;
+        let rotting_days = pipeline.stage(pipeline.in_place_of(stage_id)?)?.rotting_days?;
+        let is_due = at >= since + TimeDelta::days(rotting_days.into());
+        is_due.then_some(DealEvent::Rotted { stage_id, since, rotting_days })
+    }
+
     /// Whether it is closed so already.
     fn is_so(&self, status: DealStatus, reason: Option<&Label>) -> Result<bool, DealError> {
         let same = |reason: &Label| self.reason.as_ref().is_some_and(|own| own.normalized() == reason.normalized());
@@ -145,7 +157,7 @@ impl Deal {
     }
 
     pub(super) fn enter(&mut self, at: DateTime<Utc>) {
-        self.stage_entered_at = at;
+        (self.stage_entered_at, self.rotted) = (at, false);
         self.stages.entry(self.profile.stage_id).or_default().times += 1;
     }
 

@@ -29,16 +29,16 @@ impl Story for Deal {
     }
 }
 
-/// A pipeline with the stages 11 and 12.
+/// A pipeline with the stages 11 and 12, of which the second is patient for seven days.
 fn pipeline() -> Result<Pipeline, Invalid> {
-    let stage = |n, name, probability| {
+    let stage = |n, name, probability, rotting_days| {
         let (name, probability) = (Label::new(name)?, Percent::new(probability)?);
-        Ok::<_, Invalid>(Stage { id: Uuid::from_u128(n).into(), name, probability, rotting_days: None })
+        Ok::<_, Invalid>(Stage { id: Uuid::from_u128(n).into(), name, probability, rotting_days })
     };
     let profile = PipelineProfile {
         name: Label::new("New business")?,
         description: None,
-        stages: vec![stage(11, "Qualified", 20)?, stage(12, "Proposal", 50)?],
+        stages: vec![stage(11, "Qualified", 20, None)?, stage(12, "Proposal", 50, Some(7))?],
         win_reasons: vec![],
         loss_reasons: vec![Label::new("No budget")?],
     };
@@ -101,7 +101,8 @@ fn life() -> Result<Vec<DealCommand>, Invalid> {
         },
         DealCommand::Lose { reason: Some(Label::new("No budget")?), pipeline: seen_pipeline(), at: at(20_010) },
         DealCommand::Reopen { pipeline: seen_pipeline(), at: at(20_020) },
-        DealCommand::Win { reason: Some(Label::new("Price")?), pipeline: seen_pipeline(), at: at(20_021) },
+        DealCommand::Rot { pipeline: seen_pipeline(), at: at(20_027) },
+        DealCommand::Win { reason: Some(Label::new("Price")?), pipeline: seen_pipeline(), at: at(20_028) },
         DealCommand::Delete,
         DealCommand::Restore,
     ])

@@ -43,6 +43,7 @@ pub(crate) struct Model {
     pub updated_at: DateTimeUtc,
     pub state: Json,
     pub words: String,
+    pub rotted: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -58,7 +59,7 @@ impl StateProjection for DealList {
     const VALUES: Option<&'static str> = Some("crm.deal_values");
 
     fn row(recorded: &Recorded<Deal>) -> Result<Model, serde_json::Error> {
-        let Deal { profile, status, closed_at, reason, stage_entered_at, .. } = &recorded.state;
+        let Deal { profile, status, closed_at, reason, stage_entered_at, rotted, .. } = &recorded.state;
         Ok(Model {
             tenant_id: recorded.tenant.into(),
             id: recorded.id,
@@ -84,6 +85,7 @@ impl StateProjection for DealList {
             updated_at: recorded.updated_at,
             state: serde_json::to_value(&recorded.state)?,
             words: words(recorded).to_tsvector(),
+            rotted: *rotted,
         })
     }
 

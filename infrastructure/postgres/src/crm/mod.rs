@@ -10,6 +10,7 @@ mod contact_lists;
 mod contacts;
 mod deals;
 mod pipelines;
+mod rotting;
 mod timeline;
 mod twins;
 
@@ -23,6 +24,7 @@ use contact_lists::ContactListList;
 use contacts::ContactList;
 use deals::DealList;
 use pipelines::PipelineList;
+pub use rotting::RottingDeals;
 pub use timeline::RecordTimeline;
 pub use twins::ContactTwins;
 

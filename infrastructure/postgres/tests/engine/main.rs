@@ -33,6 +33,7 @@ mod reach;
 mod readmodels;
 mod restore;
 mod rotation;
+mod rotting;
 mod search;
 mod sequencer;
 mod signing;
