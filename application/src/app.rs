@@ -245,6 +245,7 @@ impl App {
         change.append.erases |= decision.erases;
         change.keys_after = decision.keys_after;
         change.referred_after = decision.referred_after;
+        change.referrals.extend(decision.referrals);
         change.append.secrets.extend(step.secrets.iter().cloned());
         change.append.events.extend(decision.events.into_iter().map(|event| NewEvent {
             id: self.ids.next(),
@@ -307,6 +308,7 @@ struct Change {
     keys_after: Vec<UniqueKey>,
     referred_before: BTreeSet<Uuid>,
     referred_after: BTreeSet<Uuid>,
+    referrals: BTreeMap<Uuid, bool>,
 }
 
 impl Change {
@@ -332,6 +334,7 @@ impl Change {
             keys_after: Vec::new(),
             referred_before: BTreeSet::new(),
             referred_after: BTreeSet::new(),
+            referrals: BTreeMap::new(),
         }
     }
 
@@ -339,8 +342,10 @@ impl Change {
         let (before, after) = (&self.keys_before, &self.keys_after);
         self.append.released = before.iter().filter(|key| !after.contains(key)).cloned().collect();
         let (named, names) = (&self.referred_before, &self.referred_after);
-        self.append.unreferred = named.difference(names).copied().collect();
-        self.append.referred = names.difference(named).copied().collect();
+        let told =
+            |as_referred| self.referrals.iter().filter(move |(_, refers)| **refers == as_referred).map(|(id, _)| id);
+        self.append.unreferred = named.difference(names).chain(told(false)).copied().collect();
+        self.append.referred = names.difference(named).chain(told(true)).copied().collect();
         self.append.claimed = after.iter().filter(|key| !before.contains(key)).cloned().collect();
         self.append
     }
