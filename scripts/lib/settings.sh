@@ -1,12 +1,12 @@
 # What a checkout remembers between runs (ports, passwords), and what the user has set.
 # shellcheck shell=bash
 
-# choose_instance NAME: `run`, `test` or `tour`; everything the instance keeps is under .local/NAME. What the tests write need not
-# outlive them: `throwaway` is `yes` for them, else empty.
+# choose_instance NAME: `run`, `test`, `faults` or `tour`; everything the instance keeps is under .local/NAME. What the tests write
+# need not outlive them: `throwaway` is `yes` for them, else empty.
 choose_instance() {
     instance=$1
     throwaway=
-    [ "$instance" != test ] || throwaway=yes
+    case $instance in test | faults) throwaway=yes ;; esac
     local_directory="$root/.local/$instance"
     settings="$local_directory/settings"
     mkdir -p "$local_directory"

@@ -19,6 +19,7 @@ pub mod database;
 pub mod diagrams;
 pub mod engine;
 pub mod fixtures;
+pub mod installation;
 pub mod provider;
 pub mod search;
 pub mod store_contract;

@@ -18,9 +18,10 @@ mod organizations;
 mod people;
 mod policies;
 mod privacy;
-mod process;
 mod providers;
 mod replay;
 mod settings;
 mod signing;
 mod traces;
+
+use fairlead_testing::installation as process;
