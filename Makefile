@@ -3,7 +3,7 @@
 .PHONY: help aggregate run test bench lint fmt docs rustdoc try-aggregate check-monitoring tour ci dist clean-local
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## set everything up and run it, until Ctrl-C
 	@scripts/run $(INSTANCE)
