@@ -1,9 +1,9 @@
 # Each target is one command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help aggregate run test bench lint fmt docs rustdoc try-aggregate tour ci dist clean-local
+.PHONY: help aggregate run test bench lint fmt docs rustdoc try-aggregate check-monitoring tour ci dist clean-local
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## set everything up and run it, until Ctrl-C
 	@scripts/run $(INSTANCE)
@@ -32,6 +32,9 @@ rustdoc: ## the documentation of the crates, warnings denied
 
 try-aggregate: ## write an aggregate into a copy, build it there and run its conformance suite
 	@scripts/try-aggregate
+
+check-monitoring: ## try the alerts, and hold them, the dashboard and the runbooks against the program
+	@scripts/check-monitoring
 
 tour: ## run the commands of the README's tour against a fresh `make run`
 	@scripts/tour

@@ -1,4 +1,4 @@
-//! Every metric there is. The table in `guides/operations.md` says the same; a test compares both with what the code
+//! Every metric there is. The tables in `guides/operations.md` say the same; tests compare both with what the code
 //! emits.
 
 /// What a metric is.
@@ -69,6 +69,7 @@ pub const CATALOG: &[Metric] = &[
     gauge("fairlead_subscription_lag_events", "Positions that a partition has not handled"),
     gauge("fairlead_subscription_lag_seconds", "Age of the oldest position that a partition has not handled"),
     gauge("fairlead_subscription_parked_streams", "Streams that a subscription has set aside"),
+    gauge("fairlead_subscription_partitions_held", "Partitions of a subscription that this process works"),
     gauge("fairlead_subscription_paused", "1 where an operator has paused a subscription, 0 otherwise"),
     counter("fairlead_policy_reactions_total", "Events to which a policy has reacted"),
     counter("fairlead_consumer_handled_total", "Events that took effect at a consumer"),
@@ -82,4 +83,16 @@ pub const CATALOG: &[Metric] = &[
     histogram("fairlead_consumer_handler_seconds", "How long a consumer's handler works on an event"),
     counter("fairlead_mail_sent_total", "Letters that events asked for"),
     gauge("fairlead_observed_timestamp_seconds", "When lags were last asked for, as seconds since 1970"),
+];
+
+/// What every process tells of itself besides, by the names that Prometheus' own clients have for it.
+pub const PROCESS: &[Metric] = &[
+    gauge("process_start_time_seconds", "When the process was started, as seconds since 1970"),
+    counter("process_cpu_seconds_total", "Seconds of processor time that the process has used"),
+    gauge("process_resident_memory_bytes", "Memory that the process has"),
+    gauge("process_virtual_memory_bytes", "Addresses that the process has taken"),
+    gauge("process_virtual_memory_max_bytes", "Addresses that the process may take"),
+    gauge("process_threads", "Threads of the process"),
+    gauge("process_open_fds", "File descriptors that the process has open: connections, most of them"),
+    gauge("process_max_fds", "File descriptors that the process may open"),
 ];

@@ -8,7 +8,7 @@ mod logs;
 mod meters;
 mod traces;
 
-pub use catalog::{CATALOG, Kind, Metric};
+pub use catalog::{CATALOG, Kind, Metric, PROCESS};
 pub use logs::LogFormat;
 pub use meters::Meters;
 use opentelemetry_sdk::trace::SdkTracerProvider;

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fairlead_telemetry::{CATALOG, Kind};
+use fairlead_telemetry::{CATALOG, Kind, PROCESS};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -66,21 +66,50 @@ fn what_is_emitted_is_in_the_catalog_and_the_other_way_round() {
 }
 
 #[test]
-fn the_guide_has_the_same_table() {
+fn the_guide_has_the_same_tables() {
     let guide = fs::read_to_string(root().join("guides/operations.md")).unwrap();
-    let rows = guide.lines().filter_map(|line| line.strip_prefix("| `fairlead_"));
+    let rows = guide.lines().filter_map(|line| line.strip_prefix("| `"));
     let told = rows.filter_map(|row| {
         let cells: Vec<_> = row.trim_end_matches(" |").split(" | ").collect();
-        // Roles of the database stand in a table, too.
-        let [name, kind @ ("counter" | "gauge" | "histogram"), _labels, help, _alarm] = cells[..] else { return None };
-        Some((format!("fairlead_{}", name.trim_end_matches('`')), kind.to_owned(), help.to_owned()))
+        // Other things stand in tables, too.
+        let [name, kind @ ("counter" | "gauge" | "histogram"), _labels, help, _alert] = cells[..] else { return None };
+        Some((name.trim_end_matches('`').to_owned(), kind.to_owned(), help.to_owned()))
     });
     let told: Vec<_> = told.collect();
     let known: Vec<_> = CATALOG
         .iter()
+        .chain(PROCESS)
         .map(|metric| (metric.name.to_owned(), kind(metric.kind).to_owned(), metric.help.to_owned()))
         .collect();
     assert_eq!(told, known, "guides/operations.md, name by name");
+}
+
+/// The metrics that a text names, as it names them.
+fn named(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.filter(|word| word.starts_with("fairlead_") || word.starts_with("process_")).collect()
+}
+
+/// What is asked for under another name is never there, and nobody is called.
+#[test]
+fn what_the_dashboard_and_the_alerts_ask_for_is_in_the_catalog_and_the_dashboard_shows_all_of_it() {
+    let mut series = BTreeMap::new();
+    for metric in CATALOG.iter().chain(PROCESS) {
+        let suffixes: &[&str] = if metric.kind == Kind::Histogram { &["_bucket", "_count", "_sum"] } else { &[""] };
+        series.extend(suffixes.iter().map(|suffix| (format!("{}{suffix}", metric.name), metric.name)));
+    }
+    for file in ["deploy/grafana/fairlead.json", "deploy/prometheus/alerts.yml"] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        let named = named(&text);
+        assert!(named.len() > 15, "{file}: this test finds {} names only", named.len());
+        for name in &named {
+            assert!(series.contains_key(*name), "{file}: {name} is not in telemetry/src/catalog.rs");
+        }
+        let shown: BTreeSet<_> = named.iter().filter_map(|name| series.get(*name)).collect();
+        for metric in CATALOG.iter().filter(|_| file.ends_with(".json")) {
+            assert!(shown.contains(&metric.name), "{file} does not show {}", metric.name);
+        }
+    }
 }
 
 #[test]
@@ -91,5 +120,8 @@ fn names_follow_the_conventions() {
         assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
         assert!(metric.kind != Kind::Histogram || name.ends_with("_seconds"), "{name} would have no buckets");
         assert!(!metric.help.ends_with('.') && metric.help.len() > 10, "{name}");
+    }
+    for metric in PROCESS {
+        assert!(metric.name.starts_with("process_"), "{}", metric.name);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fairlead_telemetry::CATALOG;
+use fairlead_telemetry::{CATALOG, PROCESS};
 use fairlead_testing::{database::connect, engine::eventually, required};
 use serde_json::{Value, json};
 
@@ -123,12 +123,80 @@ async fn every_process_tells_what_it_does() {
     .await;
 
     // Nothing that is not in the catalog, and no label that grows with the data.
-    let known: BTreeSet<_> = CATALOG.iter().map(|metric| metric.name).collect();
+    let known: BTreeSet<_> = CATALOG.iter().chain(PROCESS).map(|metric| metric.name).collect();
     for line in api.lines().chain(worker.lines()) {
         if let Some(described) = line.strip_prefix("# TYPE ") {
             assert!(known.contains(described.split(' ').next().unwrap()), "{line}");
         }
         assert!(!line.contains("hidden") && !line.contains(&watched.installation.organization.to_string()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn every_partition_is_told_by_the_worker_that_holds_it() {
+    let watched = Watched::start().await;
+    let other = free_address();
+    let settings = [("FAIRLEAD_OPERATIONS_ADDRESS", other.as_str())];
+    let second = watched.installation.start_with("worker", &settings);
+    watched.is_green(&other).await;
+    let held = async |address: &str| {
+        value(&watched.metrics(address).await, "fairlead_subscription_partitions_held", r#"subscription="relay""#)
+    };
+    eventually("both hold half of the relay's partitions", async || {
+        held(&watched.worker).await == 2.0 && held(&other).await == 2.0
+    })
+    .await;
+    assert_eq!(held(&watched.api).await, 0.0, "an API holds none");
+    drop(second);
+    eventually("the one that is left holds all", async || held(&watched.worker).await == 4.0).await;
+}
+
+/// Of each metric in `text`, the labels with which it comes.
+fn labels(text: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let (name, rest) = line.split_at(line.find(['{', ' ']).unwrap());
+        let name = ["_bucket", "_count", "_sum"].iter().fold(name, |name, suffix| name.trim_end_matches(suffix));
+        let labels = rest.split('"').step_by(2).filter_map(|before| before.strip_suffix('='));
+        let labels = labels.map(|label| label.trim_start_matches(['{', ',', ' '])).filter(|label| *label != "le");
+        all.entry(name).or_default().extend(labels);
+    }
+    all
+}
+
+/// `scripts/check-monitoring` holds the dashboard and the alerts against the guide's table; here it is held against the program.
+#[tokio::test]
+async fn the_guide_names_the_labels_with_which_metrics_come() {
+    let watched = Watched::start().await;
+    watched.create().await;
+    let token = watched.installation.token("*:*");
+    let url = watched.installation.url("/v1/contacts");
+    let created = watched.installation.http.post(&url).bearer_auth(&token).json(&json!({ "name": "Bo" }));
+    let seen = created.send().await.unwrap().headers()["fairlead-consistency"].clone();
+    let list = watched.installation.http.get(&url).bearer_auth(&token).header("fairlead-consistency", seen);
+    assert_eq!(answered(list).await.0, 200);
+    eventually("the relay has published", async || {
+        value(&watched.metrics(&watched.worker).await, "fairlead_relay_confirmed_total", "") >= 2.0
+    })
+    .await;
+    let (api, worker) = (watched.metrics(&watched.api).await, watched.metrics(&watched.worker).await);
+    let (api, worker) = (labels(&api), labels(&worker));
+    let guide = include_str!("../../../../guides/operations.md");
+    let mut found = 0;
+    for row in guide.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let cells: Vec<_> = row.split(" | ").collect();
+        let [name, "counter" | "gauge" | "histogram", named, ..] = cells[..] else { continue };
+        let named: BTreeSet<_> = named.split('`').skip(1).step_by(2).collect();
+        let name = name.trim_end_matches('`');
+        for come in [&api, &worker].into_iter().filter_map(|scraped| scraped.get(name)) {
+            assert_eq!(*come, named, "{name} comes with other labels than guides/operations.md says");
+            found += 1;
+        }
+    }
+    assert!(found > 40, "this test compares {found} metrics only");
+    let processes: BTreeSet<_> = PROCESS.iter().map(|metric| metric.name).collect();
+    if cfg!(target_os = "linux") {
+        assert!(processes.iter().all(|name| api.contains_key(name) && worker.contains_key(name)));
     }
 }
 

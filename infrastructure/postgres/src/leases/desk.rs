@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use metrics::gauge;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Demand, Lease, Standing, Taken, Validity};
@@ -74,6 +75,12 @@ impl Desk {
                 held
             });
         }
+    }
+
+    /// Tells operators how many partitions are worked here.
+    pub(super) fn measure(&self, subscription: &Arc<str>) {
+        let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+        gauge!("fairlead_subscription_partitions_held", "subscription" => subscription.to_string()).set(held);
     }
 
     pub(super) fn released(&mut self, partition: i16) {

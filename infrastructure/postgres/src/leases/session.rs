@@ -97,8 +97,9 @@ impl Leases {
         let session = Session { client, pid, look, validity: Arc::new(Validity::new()) };
         let outcome = self.keep(&session, stop).await;
         session.validity.end();
-        for desk in self.desks.values_mut() {
+        for (name, desk) in &mut self.desks {
             desk.lost();
+            desk.measure(name);
         }
         outcome
     }
@@ -147,6 +148,9 @@ impl Leases {
         let names: Vec<_> = self.desks.keys().cloned().collect();
         for name in names {
             self.settle_one(session, &name, &rows).await?;
+        }
+        for (name, desk) in &self.desks {
+            desk.measure(name);
         }
         Ok(())
     }
