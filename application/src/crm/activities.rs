@@ -13,7 +13,7 @@ use super::{companies::CompaniesRead, contacts::ContactsRead, deals::DealsRead, 
 use crate::{
     App, AppError, Context, Expected, Outcome,
     access::{Authorized, Permission, Reveals, permissions},
-    list::{Field, FieldKind, Listed},
+    list::{Brief, Field, FieldKind, Listed},
 };
 
 permissions! {
@@ -40,7 +40,16 @@ impl Listed for Activity {
         Field::filtered("owner", FieldKind::Id),
         Field::filtered("project", FieldKind::Id),
     ];
-    const SEARCHED: bool = true;
+    const BRIEF: Option<fn(&Self) -> Brief> = Some(brief);
+}
+
+/// What a search over all kinds shows of one.
+fn brief(activity: &Activity) -> Brief {
+    let profile = &activity.profile;
+    Brief {
+        title: profile.subject.known().map(|subject| subject.as_str().to_owned()),
+        detail: Some(profile.kind.name().to_owned()),
+    }
 }
 
 /// Begins an activity.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     App, AppError, Expected, Outcome, Recorded, Step,
     access::{Authorized, System, permissions},
-    list::{Field, FieldKind, Listed},
+    list::{Brief, Field, FieldKind, Listed},
 };
 
 permissions! {
@@ -39,8 +39,16 @@ impl Listed for Company {
         Field::filtered("owner", FieldKind::Id),
         Field::filtered("project", FieldKind::Id),
     ];
-    const SEARCHED: bool = true;
+    const BRIEF: Option<fn(&Self) -> Brief> = Some(brief);
     const ATTRIBUTES: Option<RecordType> = Some(RecordType::Company);
+}
+
+/// What a search over all kinds shows of one.
+fn brief(company: &Company) -> Brief {
+    let profile = &company.profile;
+    let domain = profile.domains.first().map(|domain| domain.as_str().to_owned());
+    let industry = || profile.industry.as_ref().map(|industry| industry.as_str().to_owned());
+    Brief { title: Some(profile.name.as_str().to_owned()), detail: domain.or_else(industry) }
 }
 
 /// Makes a company known.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     App, AppError, Expected, Outcome, Recorded, Step,
     access::{Authorized, Permits, permissions},
-    list::{Field, FieldKind, Listed},
+    list::{Brief, Field, FieldKind, Listed},
 };
 
 permissions! {
@@ -47,8 +47,16 @@ impl Listed for Contact {
         Field::filtered("owner", FieldKind::Id),
         Field::filtered("project", FieldKind::Id),
     ];
-    const SEARCHED: bool = true;
+    const BRIEF: Option<fn(&Self) -> Brief> = Some(brief);
     const ATTRIBUTES: Option<RecordType> = Some(RecordType::Contact);
+}
+
+/// What a search over all kinds shows of one.
+fn brief(contact: &Contact) -> Brief {
+    let profile = &contact.profile;
+    let email = profile.emails.primary().map(|email| email.as_str().to_owned());
+    let phone = || profile.phones.primary().map(|phone| phone.as_str().to_owned());
+    Brief { title: profile.name.known().map(|name| name.as_str().to_owned()), detail: email.or_else(phone) }
 }
 
 /// Says how a person belongs to a company.

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     App, AppError, Expected, Outcome, Recorded, Step,
     access::{Authorized, System, permissions},
-    list::{Field, FieldKind, Listed},
+    list::{Brief, Field, FieldKind, Listed},
     recorded::decode_event,
 };
 
@@ -53,8 +53,15 @@ impl Listed for Deal {
         Field::filtered("owner", FieldKind::Id),
         Field::filtered("project", FieldKind::Id),
     ];
-    const SEARCHED: bool = true;
+    const BRIEF: Option<fn(&Self) -> Brief> = Some(brief);
     const ATTRIBUTES: Option<RecordType> = Some(RecordType::Deal);
+}
+
+/// What a search over all kinds shows of one.
+fn brief(deal: &Deal) -> Brief {
+    let value = deal.profile.value.map(|value| format!("{value}, "));
+    let detail = format!("{}{}", value.unwrap_or_default(), deal.status.name());
+    Brief { title: Some(deal.profile.name.as_str().to_owned()), detail: Some(detail) }
 }
 
 /// A deal that is to be opened.

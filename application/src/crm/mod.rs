@@ -33,4 +33,4 @@ pub use policies::{
     FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowMembers, FollowStages, ForgetActivities,
     ForgetContacts, TagNewContacts, TaskForRottingDeals, WinCustomers,
 };
-pub use timeline::{TimelineEntry, TimelinePort, TimelineQuery, Timelines};
+pub use timeline::{Others, Tie, TimelineEntry, TimelinePort, TimelineQuery, Timelines, is_told};

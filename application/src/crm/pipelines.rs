@@ -4,7 +4,7 @@ use fairlead_domain::crm::Pipeline;
 
 use crate::{
     access::permissions,
-    list::{Field, FieldKind, Listed},
+    list::{Brief, Field, FieldKind, Listed},
 };
 
 permissions! {
@@ -20,5 +20,10 @@ impl Listed for Pipeline {
         Field::sorted("updated", FieldKind::Instant),
         Field::sorted("name", FieldKind::Text),
     ];
-    const SEARCHED: bool = true;
+    const BRIEF: Option<fn(&Self) -> Brief> = Some(brief);
+}
+
+/// What a search over all kinds shows of one.
+fn brief(pipeline: &Pipeline) -> Brief {
+    Brief { title: Some(pipeline.profile.name.as_str().to_owned()), detail: None }
 }

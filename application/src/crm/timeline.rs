@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use fairlead_domain::{crm::Activity, kernel::Aggregate};
+use fairlead_domain::{
+    crm::{Activity, Company, Contact, Deal},
+    kernel::Aggregate,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -14,15 +17,34 @@ use crate::{
     registry::AGGREGATES,
 };
 
-/// What tells of records besides themselves: aggregates whose events name the records that they are about.
-const OTHERS: [&str; 1] = [Activity::TYPE];
+/// What has timelines.
+const RECORDS: [&str; 3] = [Contact::TYPE, Company::TYPE, Deal::TYPE];
+
+/// What is told in timelines of other records, by name: a line here shows an aggregate of whatever context, once the timelines
+/// were built anew.
+const OTHERS: [(&str, Tie); 2] = [(Activity::TYPE, Tie::Tells), (Deal::TYPE, Tie::Names)];
+
+/// How an aggregate's history comes to stand in the timelines of other records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tie {
+    /// Each event names the records that it is about, and stands in their timelines for good.
+    Tells,
+    /// The record [names](Aggregate::references) the others in its present state: its whole history is shown as long as it does.
+    Names,
+}
+
+/// Whether an event of this type is told in timelines: in that of its own record at least.
+pub fn is_told(event_type: &str) -> bool {
+    let told = |name| RECORDS.contains(&name) || OTHERS.iter().any(|(other, _)| *other == name);
+    event_type.split_once('.').is_some_and(|(name, _)| told(name))
+}
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimelineEntry {
     /// The event.
     pub event_id: Uuid,
-    /// The record to which it happened: the one whose timeline it is, or one that is about it.
+    /// The record to which it happened: the one whose timeline it is, one that it took in, or one that is about it.
     pub record_id: Uuid,
     /// Its name.
     pub event_type: String,
@@ -43,12 +65,25 @@ pub struct TimelineEntry {
 pub struct TimelineQuery<'a> {
     /// Whose.
     pub record: Uuid,
-    /// Of which other aggregates events are shown, and of which of their records.
-    pub others: Vec<(&'static str, Extent<'a>)>,
+    /// Of which records that were merged into it the history is shown, too.
+    pub merged: Extent<'a>,
+    /// What is shown besides: no aggregate of which nothing is.
+    pub others: Vec<Others<'a>>,
     /// Ends before this position.
     pub before: Option<i64>,
     /// How many entries at most.
     pub limit: u16,
+}
+
+/// Of which other aggregate something is shown in a timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Others<'a> {
+    /// The aggregate's name.
+    pub aggregate: &'static str,
+    /// How its records are tied to the one whose timeline it is.
+    pub tie: Tie,
+    /// Of which of its records.
+    pub within: Extent<'a>,
 }
 
 /// What the infrastructure must provide.
@@ -86,20 +121,33 @@ impl Timelines {
         if !cx.reach().covers(record.state.belongs()) {
             return Ok(Vec::new());
         }
-        self.of(cx, record.id, before, limit).await
-    }
-
-    async fn of(
-        &self,
-        cx: &Context,
-        record: Uuid,
-        before: Option<i64>,
-        limit: u16,
-    ) -> Result<Vec<TimelineEntry>, AppError> {
-        let others = AGGREGATES.iter().filter(|info| OTHERS.contains(&info.name));
+        let named = OTHERS.iter().filter_map(|(name, tie)| Some((AGGREGATES.iter().find(|i| i.name == *name)?, *tie)));
         let reached: Vec<_> =
-            others.filter_map(|info| Some((info, cx.access.reach(&info.read_permission())?))).collect();
-        let others = reached.iter().map(|(info, reach)| (info.name, reach.extent(info.belongs))).collect();
-        self.0.page(cx, &TimelineQuery { record, others, before, limit }).await
+            named.filter_map(|(info, tie)| Some((info, tie, cx.access.reach(&info.read_permission())?))).collect();
+        let others = reached.iter().map(|(info, tie, reach)| Others {
+            aggregate: info.name,
+            tie: *tie,
+            within: reach.extent(info.belongs),
+        });
+        let query = TimelineQuery {
+            record: record.id,
+            merged: cx.reach().extent(A::BELONGS),
+            others: others.filter(|others| others.within != Extent::Nothing).collect(),
+            before,
+            limit,
+        };
+        self.0.page(cx, &query).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_there() {
+        let known = |name: &str| AGGREGATES.iter().any(|info| info.name == name);
+        assert!(RECORDS.into_iter().chain(OTHERS.map(|(name, _)| name)).all(known));
+        assert!(is_told("deal.moved") && is_told("activity.created") && !is_told("role.created") && !is_told("deal"));
     }
 }

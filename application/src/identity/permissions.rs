@@ -60,7 +60,8 @@ own! {
 /// The context whose aggregates are about access itself.
 const CONTEXT: &str = "identity";
 /// What of access itself everybody may read who works in an organization.
-const READ_BY_ALL: &[&str] = &["organizations:read", "projects:read", "memberships:read", "roles:read", "events:read"];
+const READ_BY_ALL: &[&str] =
+    &["organizations:read", "projects:read", "memberships:read", "roles:read", "events:read", "search:read"];
 /// What of access itself an administrator may do: everything but closing the organization and making owners.
 const ADMINISTERED: &[&str] = &[
     "organizations:read",
@@ -71,6 +72,7 @@ const ADMINISTERED: &[&str] = &[
     "roles:*",
     "api_keys:*",
     "events:*",
+    "search:*",
     "audit:*",
 ];
 
@@ -137,6 +139,7 @@ mod tests {
             ("api_keys:read", [true, true, false, false]),
             ("audit:read", [true, true, false, false]),
             ("events:read", [true, true, true, true]),
+            ("search:read", [true, true, true, true]),
             ("organizations:close", [true, false, false, false]),
             ("operator:read", [false; 4]),
         ] {

@@ -1,16 +1,13 @@
 //! Lists: what can be asked of a read model, and how a page is continued.
 
+mod all;
 mod cursor;
 mod field;
 mod filter;
+mod found;
 mod search;
 
-use std::{
-    any::{Any, TypeId},
-    borrow::Cow,
-    collections::HashMap,
-    sync::Arc,
-};
+use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 use fairlead_domain::{
@@ -20,9 +17,11 @@ use fairlead_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use all::AllLists;
 pub use cursor::Cursors;
 pub use field::{Field, FieldKind, Literal, instant};
 pub use filter::{Condition, Fields, Filter, FilterError, Operator, Place, Test};
+pub use found::{Brief, Found, FoundAll, SearchQuery, SearchRead};
 pub use search::{Search, Term, words};
 
 use crate::{
@@ -34,8 +33,10 @@ use crate::{
 pub trait Listed: Aggregate {
     /// What its lists can be filtered and sorted by; the first one is the default order, newest first.
     const FIELDS: &'static [Field];
+    /// Where its records are found by words: what a search over all kinds shows of one.
+    const BRIEF: Option<fn(&Self) -> Brief> = None;
     /// Whether its records are found by words.
-    const SEARCHED: bool = false;
+    const SEARCHED: bool = Self::BRIEF.is_some();
     /// The records whose custom attributes its lists are filtered and sorted by.
     const ATTRIBUTES: Option<RecordType> = None;
     /// By what its records are found as they belong: the fields `owner` and `project`, in this order. An aggregate that
@@ -138,35 +139,6 @@ pub trait ListPort<A>: Send + Sync {
 
 /// The lists of an aggregate, for those who may read it.
 pub struct Lists<A>(Arc<dyn ListPort<A>>);
-
-/// The lists of every aggregate that has them.
-#[derive(Clone, Default)]
-pub struct AllLists(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
-
-impl AllLists {
-    /// These and those of `A`, which a port serves.
-    #[must_use]
-    pub fn with<A: Aggregate>(mut self, port: impl ListPort<A> + 'static) -> Self {
-        self.0.insert(TypeId::of::<A>(), Arc::new(Lists::<A>(Arc::new(port))));
-        self
-    }
-
-    /// These and others.
-    #[must_use]
-    pub fn and(mut self, others: Self) -> Self {
-        self.0.extend(others.0);
-        self
-    }
-
-    /// The lists of `A`.
-    ///
-    /// # Errors
-    /// [`AppError::Internal`]: no read model of it is registered.
-    pub fn of<A: Aggregate>(&self) -> Result<&Lists<A>, AppError> {
-        let lists = self.0.get(&TypeId::of::<A>()).and_then(|lists| lists.downcast_ref());
-        lists.ok_or_else(|| AppError::Internal(format!("no read model lists {}", A::PLURAL).into()))
-    }
-}
 
 impl<A> Clone for Lists<A> {
     fn clone(&self) -> Self {

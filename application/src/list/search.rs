@@ -66,6 +66,13 @@ impl Search {
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.terms.iter().flat_map(|term| &term.words).map(String::as_str)
     }
+
+    /// How well a record of this name meets the search, if it does: see [`Sort::RELEVANCE`](super::Sort::RELEVANCE).
+    pub fn relevance(&self, name: &str) -> i32 {
+        let name = words(name);
+        let all = |met: fn(&str, &str) -> bool| self.words().all(|word| name.iter().any(|own| met(own, word)));
+        i32::from(all(|own, word| own.starts_with(word))) + i32::from(all(|own, word| own == word))
+    }
 }
 
 impl fmt::Debug for Search {
@@ -184,6 +191,20 @@ mod tests {
         assert_eq!(parsed("1100-048"), [term("1100 048", Some("1100048"))]);
         assert_eq!(parsed("21 ana 42"), [term("21", None), term("ana", None), term("42", None)]);
         assert_eq!(parsed("ana ANA Ána"), [term("ana", None)]);
+    }
+
+    #[test]
+    fn a_name_meets_a_search_the_better_the_more_of_it_is_said() {
+        for (text, name, relevance) in [
+            ("ana lima", "Lima, Ána Maria", 2),
+            ("an lima", "Ana Lima", 1),
+            ("ana lima", "Ana Limão", 1),
+            ("ana porto", "Ana Lima", 0),
+            ("351 21", "Line 351 21", 2),
+            ("ana", "", 0),
+        ] {
+            assert_eq!(Search::parse(text).unwrap().relevance(name), relevance, "{text} of {name}");
+        }
     }
 
     #[test]

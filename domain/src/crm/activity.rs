@@ -48,6 +48,18 @@ pub enum ActivityKind {
     Meeting,
 }
 
+impl ActivityKind {
+    /// Its name, as it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Task => "task",
+            Self::Call => "call",
+            Self::Meeting => "meeting",
+        }
+    }
+}
+
 /// How much it matters that something is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

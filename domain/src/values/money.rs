@@ -1,3 +1,5 @@
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,5 +39,18 @@ impl Money {
     /// Of which currency.
     pub fn currency(&self) -> Currency {
         self.currency
+    }
+}
+
+impl fmt::Display for Money {
+    /// For people to read: `125.00 EUR`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = usize::from(self.currency.digits());
+        let sign = if self.minor < 0 { "-" } else { "" };
+        // One digit at least stands before the point.
+        let amount = format!("{:0>1$}", self.minor.unsigned_abs(), digits + 1);
+        let (whole, part) = amount.split_at(amount.len() - digits);
+        let point = if digits > 0 { "." } else { "" };
+        write!(f, "{sign}{whole}{point}{part} {}", self.currency.code())
     }
 }

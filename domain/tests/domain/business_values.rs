@@ -144,6 +144,15 @@ fn money_is_an_amount_in_minor_units() {
     let written = json!({ "amount": 12500, "currency": "EUR" });
     assert_eq!(serde_json::to_value(money).unwrap(), written);
     assert_eq!(serde_json::from_value::<Money>(written).unwrap(), money);
+    for (minor, currency, read) in [
+        (12_500, "EUR", "125.00 EUR"),
+        (-5, "EUR", "-0.05 EUR"),
+        (1_500, "JPY", "1500 JPY"),
+        (1_500, "KWD", "1.500 KWD"),
+        (0, "CLF", "0.0000 CLF"),
+    ] {
+        assert_eq!(Money::new(minor, Currency::new(currency).unwrap()).unwrap().to_string(), read);
+    }
     let most = 1_000_000_000_000_000;
     for amount in [most, -most, 0, -1] {
         assert_eq!(Money::new(amount, euro).unwrap().minor(), amount);

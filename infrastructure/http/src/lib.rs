@@ -18,6 +18,7 @@ mod operator;
 mod problem;
 mod request;
 mod resource;
+mod search;
 mod server;
 mod well_known;
 

@@ -154,7 +154,7 @@ macro_rules! timeline {
 
             #[utoipa::path(
                         tag = $tag,
-                        summary = concat!("What happened to ", $one, ", and to what is about it, the newest first."),
+                        summary = concat!("What happened to ", $one, ", to what is about it and to what names it, the newest first."),
                         security(("bearer" = [request::Auth::<$Read>::SCOPE])),
                         params(answer::TimelineParams),
                         responses((status = 200, description = "A page.", body = answer::Page<answer::TimelineItem>))

@@ -43,7 +43,8 @@ impl TimelineParams {
 pub(crate) struct TimelineItem {
     /// The event.
     id: Uuid,
-    /// The record to which it happened: the one whose timeline this is, or one that is about it, such as an activity.
+    /// The record to which it happened: the one whose timeline this is, one that was merged into it, or one that is about it or
+    /// names it, such as an activity or a deal.
     record_id: Uuid,
     /// What happened: `contact.renamed`.
     #[serde(rename = "type")]

@@ -18,7 +18,7 @@ use utoipa::{
 };
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 
-use crate::{contracts, crm, events, health, identity, operator, well_known};
+use crate::{contracts, crm, events, health, identity, operator, search, well_known};
 
 /// What the paths begin with that stand above organizations.
 const OF_OPERATORS: &str = "/v1/operator/";
@@ -58,6 +58,7 @@ pub(crate) const BEARER: &str = "bearer";
         (name = "pipelines", description = "The stages through which deals go."),
         (name = "deals", description = "Business on its way, until it is won or lost."),
         (name = "contact_lists", description = "Contact lists."),
+        (name = "search", description = "Records of all kinds, found by their words."),
         (name = "events", description = "What happened, and what happens."),
         (name = "operator", description = "Those who read the log, for operators: of all organizations at once."),
         (name = "service", description = "The service itself: whether it is well, what it promises, and this document."),
@@ -82,6 +83,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
             scope::scope("/v1")
                 .configure(identity::routes)
                 .configure(crm::routes)
+                .configure(search::routes)
                 .configure(events::routes)
                 .configure(operator::routes),
         );

@@ -300,3 +300,28 @@ async fn a_board_counts_open_deals_by_stage() {
     let foreign = service.bare("GET", &path).bearer_auth(token(2, "*:*")).answer().await;
     foreign.is_problem(404, "pipeline.not_found");
 }
+
+#[tokio::test]
+async fn timelines_of_whom_a_deal_names_tell_of_it_while_it_does() {
+    let service = Service::start().await;
+    let way = way(&service, "New").await;
+    let (ana, lima) = (
+        record(&service, "contacts", json!({ "name": "Ana" })).await,
+        record(&service, "companies", json!({ "name": "Lima" })).await,
+    );
+    let body = json!({ "name": "Deal", "pipeline_id": way.id, "contact_ids": [ana], "company_ids": [lima] });
+    let deal = opened(&service, body).await;
+    let told = async |path: &str, scope: &str| -> Vec<String> {
+        let path = format!("/v1/{path}/timeline");
+        let answer = service.bare("GET", &path).bearer_auth(token(1, scope)).answer().await;
+        let entries = answer.body["data"].as_array().unwrap();
+        entries.iter().map(|entry| entry["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let (contact, company) = (format!("contacts/{ana}"), format!("companies/{lima}"));
+    assert_eq!(told(&contact, "*:*").await, ["deal.opened", "contact.created"]);
+    assert_eq!(told(&company, "*:*").await, ["deal.opened", "company.created"]);
+    assert_eq!(told(&contact, "contacts:read").await, ["contact.created"]);
+    verb(&service, &deal, "unlink", json!({ "contact_ids": [ana] })).await;
+    assert_eq!(told(&contact, "*:*").await, ["contact.created"]);
+    assert_eq!(told(&company, "*:*").await[0], "deal.contacts_unlinked");
+}

@@ -24,6 +24,8 @@ impl Due {
     pub(crate) fn request(&self, service: &Service, operation: &Operation, path: &str) -> RequestBuilder {
         // A board is that of a pipeline.
         let path = match path.trim_end_matches('?') {
+            // And a search is for something.
+            "/v1/search" => "/v1/search?q=ana".to_owned(),
             bare if bare.ends_with("/board") => format!("{bare}?pipeline_id={}", self.id),
             _ => path.to_owned(),
         };
@@ -55,7 +57,7 @@ pub(crate) async fn due(service: &Service, operation: &Operation) -> Due {
         return holding(KNOWN.to_owned(), "operator:*");
     }
     let collection = match operation.collection() {
-        "events" | "audit" => "contacts",
+        "events" | "audit" | "search" => "contacts",
         "deals" if operation.template.ends_with("/board") => "pipelines",
         collection => collection,
     };

@@ -36,6 +36,7 @@ mod operator;
 mod pipelines;
 mod plans;
 mod reach;
+mod search;
 mod service;
 mod settings;
 mod tokens;

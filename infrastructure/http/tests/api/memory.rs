@@ -176,7 +176,7 @@ impl<A: Listed> ListPort<A> for Listing {
 
 fn value<A: Listed>(query: &ListQuery, row: &Recorded<A>) -> Literal {
     match &*query.sort.field.name {
-        "relevance" => Literal::Relevance(query.search.as_ref().map_or(0, |search| relevance(search, row))),
+        "relevance" => Literal::Relevance(query.search.as_ref().map_or(0, |search| search.relevance(&title(row)))),
         "created" => Literal::Instant(row.created_at),
         "updated" => Literal::Instant(row.updated_at),
         field => Literal::Text(member(row, field)),
@@ -205,17 +205,16 @@ fn tags<A: Listed>(row: &Recorded<A>) -> Vec<String> {
     serde_json::from_value(serde_json::to_value(&row.state).unwrap()["tags"].take()).unwrap_or_default()
 }
 
-/// Names and tags are all that this list looks at.
-fn meets<A: Listed>(search: &Search, row: &Recorded<A>) -> bool {
-    let tags = tags(row);
-    let all: Vec<_> = words(&member(row, "name")).into_iter().chain(tags.iter().flat_map(|tag| words(tag))).collect();
-    search.words().all(|word| all.iter().any(|text| text.starts_with(word)))
+/// What a search calls a record.
+fn title<A: Listed>(row: &Recorded<A>) -> String {
+    A::BRIEF.and_then(|brief| brief(&row.state).title).unwrap_or_default()
 }
 
-fn relevance<A: Listed>(search: &Search, row: &Recorded<A>) -> i32 {
-    let name = words(&member(row, "name"));
-    let all = |found: &dyn Fn(&str, &str) -> bool| search.words().all(|word| name.iter().any(|text| found(text, word)));
-    i32::from(all(&|text, word| text.starts_with(word))) + i32::from(all(&|text, word| text == word))
+/// Titles and tags are all that this list looks at.
+fn meets<A: Listed>(search: &Search, row: &Recorded<A>) -> bool {
+    let tags = tags(row);
+    let all: Vec<_> = words(&title(row)).into_iter().chain(tags.iter().flat_map(|tag| words(tag))).collect();
+    search.words().all(|word| all.iter().any(|text| text.starts_with(word)))
 }
 
 fn lets_through<A: Listed>(filter: &Filter, row: &Recorded<A>) -> bool {

@@ -7,19 +7,29 @@ use fairlead_application::{
     AppError, Context, Recorded,
     access::{Access, Extent},
     crm::{
-        Agenda, AgendaPart, AgendaPort, AgendaQuery, Reason, TimelineEntry, TimelinePort, TimelineQuery, Twin, TwinPort,
+        Agenda, AgendaPart, AgendaPort, AgendaQuery, Others, Reason, Tie, TimelineEntry, TimelinePort, TimelineQuery,
+        Twin, TwinPort,
     },
     envelope::SequencedEvent,
     history::{EventsRead, HistoryPort, LogQuery, Wanted},
     list::{Filter, ListPort, ListQuery, Listed, Page, Sort},
+    ports::{EventStore, RelatedQuery, Relation},
 };
 use fairlead_domain::crm::{Activity, Contact};
 use uuid::Uuid;
 
 use crate::memory::{Listing, Store};
 
-/// Timelines of contacts: own events, and those that name the contact as what they are about.
+/// Timelines: own events, those that name the record as what they are about, and the whole of what names it now.
 pub(crate) struct Contacts(pub(crate) Arc<Store>);
+
+impl Contacts {
+    /// The records of an aggregate that name another now.
+    async fn naming(&self, cx: &Context, record: Uuid, aggregate: &'static str) -> Vec<Uuid> {
+        let query = RelatedQuery { relation: Relation::RefersTo, record, aggregate, after: None, limit: u16::MAX };
+        self.0.inner.related(cx, &query).await.unwrap()
+    }
+}
 
 #[async_trait]
 impl TimelinePort for Contacts {
@@ -27,15 +37,19 @@ impl TimelinePort for Contacts {
         let everything = Context::new(cx.tenant(), cx.actor().clone(), Access::parse("*:*"));
         let wanted = Wanted::by(&everything.authorize::<EventsRead>().unwrap(), None, None);
         let log = self.0.inner.log(cx, &LogQuery { after: 0, until: None, limit: u16::MAX, wanted }).await?;
+        let (mut shown, mut tells) = (vec![query.record], Vec::new());
+        for Others { aggregate, tie, within } in &query.others {
+            assert_ne!(*within, Extent::Nothing);
+            match tie {
+                Tie::Tells => tells.push(*aggregate),
+                Tie::Names => shown.extend(self.naming(cx, query.record, aggregate).await),
+            }
+        }
         let told = |event: &SequencedEvent| {
-            let aggregate = event.event.event_type.split('.').next();
-            let about = event.event.data["about"].as_array().into_iter().flatten();
-            let named = about.clone().any(|record| record["id"] == query.record.to_string());
-            let other = query.others.iter().any(|(name, extent)| {
-                assert_ne!(*extent, Extent::Nothing);
-                Some(*name) == aggregate
-            });
-            event.stream == query.record || named && other
+            let aggregate = event.event.event_type.split('.').next().unwrap_or_default();
+            let mut about = event.event.data["about"].as_array().into_iter().flatten();
+            let named = about.any(|record| record["id"] == query.record.to_string());
+            shown.contains(&event.stream) || named && tells.contains(&aggregate)
         };
         let entry = |SequencedEvent { position, stream, event, .. }| TimelineEntry {
             event_id: event.id,

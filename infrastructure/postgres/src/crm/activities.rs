@@ -2,7 +2,7 @@
 
 use fairlead_application::{Recorded, list::Field};
 use fairlead_domain::{
-    crm::{Activity, ActivityKind, Priority},
+    crm::{Activity, Priority},
     kernel::Told,
 };
 use sea_orm::entity::prelude::*;
@@ -59,7 +59,7 @@ impl StateProjection for ActivityList {
             id: recorded.id,
             subject_id: profile.subject.subject().unwrap_or(recorded.id),
             version: recorded.version,
-            kind: kind(profile.kind).to_owned(),
+            kind: profile.kind.name().to_owned(),
             about: profile.about.iter().map(|record| record.id).collect(),
             due_at: profile.due_at,
             completed: activity.completed_at.is_some(),
@@ -92,16 +92,6 @@ impl StateProjection for ActivityList {
             "project" => Column::ProjectId,
             _ => Column::CreatedAt,
         }
-    }
-}
-
-/// As the domain writes it.
-fn kind(kind: ActivityKind) -> &'static str {
-    match kind {
-        ActivityKind::Note => "note",
-        ActivityKind::Task => "task",
-        ActivityKind::Call => "call",
-        ActivityKind::Meeting => "meeting",
     }
 }
 

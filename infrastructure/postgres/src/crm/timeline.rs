@@ -1,4 +1,4 @@
-//! What happened to records, and to what is about them.
+//! What happened to records, to those that became part of them, and to what is about them.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,21 @@ use async_trait::async_trait;
 use fairlead_application::{
     AppError, Context,
     access::Extent,
-    crm::{TimelineEntry, TimelinePort, TimelineQuery},
+    crm::{Others, Tie, TimelineEntry, TimelinePort, TimelineQuery, is_told},
     envelope::SequencedEvent,
     recorded::{DecodeError, decode_event},
 };
-use fairlead_domain::{
-    crm::{Activity, Company, Contact, Deal},
-    kernel::Aggregate,
-};
-use sea_orm::{Condition, QueryOrder, QuerySelect, Value, entity::prelude::*, sea_query::Expr};
+use fairlead_domain::{crm::Activity, kernel::Aggregate};
+use sea_orm::{DbBackend, FromQueryResult, Statement, Value, entity::prelude::*};
 use serde::Serialize;
 
 use crate::{
     Databases, EventProjection, coverage::wait_for, history::ids, list::unavailable, tenant::TenantTransaction,
 };
+
+/// Of how many records of an aggregate, which name the one whose timeline it is, the history is shown: the newest ones. Each
+/// costs a look into the index.
+const MOST_NAMING: i64 = 500;
 
 /// Timelines of records.
 pub struct RecordTimeline(Databases);
@@ -68,7 +69,7 @@ impl EventProjection for RecordTimeline {
     const TELLS_OF_OTHERS: bool = true;
 
     fn concerns(event_type: &str) -> bool {
-        matches!(event_type.split_once('.'), Some((Contact::TYPE | Company::TYPE | Deal::TYPE | Activity::TYPE, _)))
+        is_told(event_type)
     }
 
     fn rows(sequenced: &SequencedEvent) -> Result<Vec<Model>, DecodeError> {
@@ -112,17 +113,10 @@ fn of_activity(sequenced: &SequencedEvent) -> Result<Place, DecodeError> {
 impl TimelinePort for RecordTimeline {
     async fn page(&self, cx: &Context, query: &TimelineQuery<'_>) -> Result<Vec<TimelineEntry>, AppError> {
         wait_for(&self.0, cx, Self::NAME).await?;
-        let mut of_record = Condition::all()
-            .add(Column::TenantId.eq(Uuid::from(cx.tenant())))
-            .add(Column::RecordId.eq(query.record))
-            .add(shown(&query.others));
-        if let Some(position) = query.before {
-            of_record = of_record.add(Column::Position.lt(position));
-        }
-        let select = Entity::find().filter(of_record).order_by_desc(Column::Position).limit(u64::from(query.limit));
+        let statement = Asked::page(cx, query);
         let rows = async {
             let transaction = TenantTransaction::begin(&self.0.sql, cx).await?;
-            let rows = select.all(&transaction).await?;
+            let rows = Model::find_by_statement(statement).all(&transaction).await?;
             transaction.end().await?;
             Ok(rows)
         };
@@ -141,26 +135,88 @@ impl TimelinePort for RecordTimeline {
     }
 }
 
-/// What happened to the record itself, and to those records about it that the caller reaches. Whose such a record is, its
-/// state says now.
-fn shown(others: &[(&'static str, Extent<'_>)]) -> Condition {
-    let mut shown = Condition::any().add(Column::StreamId.is_null());
-    for (aggregate, extent) in others {
-        let of_aggregate = Condition::all().add(Column::EventType.starts_with(format!("{aggregate}.")));
-        shown = match extent {
-            Extent::Nothing => shown,
-            Extent::Everything => shown.add(of_aggregate),
-            Extent::Part { owner, projects } => {
-                let (owner, projects) = (owner.map(Uuid::from), projects.map(ids));
-                let within = Expr::cust_with_values(
-                    r#"exists (select from engine.streams s
-                                where s.tenant_id = "timeline"."tenant_id" and s.stream_id = "timeline"."stream_id"
-                                  and engine.belongs(s.state, $1, $2))"#,
-                    [Value::from(owner), Value::from(projects)],
-                );
-                shown.add(of_aggregate.add(within))
+/// What a statement is given: the tenant as `$1`, the record as `$2`, where the page ends as `$3`, how long it is as `$4`, and
+/// the rest as it comes.
+struct Asked(Vec<Value>);
+
+impl Asked {
+    /// A page: of each record concerned the newest rows, and of all of these the newest. An event may stand in the timelines of
+    /// several of them.
+    ///
+    /// What is in parentheses and limited is looked up for each row outside, so that however the database has counted, nothing is
+    /// joined as a whole.
+    fn page(cx: &Context, query: &TimelineQuery<'_>) -> Statement {
+        let before = query.before.unwrap_or(i64::MAX);
+        let (tenant, limit) = (Uuid::from(cx.tenant()), i64::from(query.limit));
+        let mut asked = Self(vec![tenant.into(), query.record.into(), before.into(), limit.into()]);
+        let merged = asked.reached(query.merged, "p.id");
+        let (mut naming, mut told) = (String::new(), String::new());
+        for Others { aggregate, tie, within } in &query.others {
+            // The names are our own.
+            match tie {
+                Tie::Names => {
+                    let reached = asked.reached(*within, "r.stream_id");
+                    naming.push_str(&format!(
+                        "union all
+                         (select distinct r.stream_id, false from part p
+                           cross join lateral (
+                                 select r.stream_id from engine.record_references r
+                                  where r.tenant_id = $1 and r.target_id = p.id and r.aggregate = '{aggregate}' and {reached}
+                                  order by r.stream_id desc limit {MOST_NAMING}) r
+                           order by r.stream_id desc limit {MOST_NAMING})"
+                    ));
+                }
+                Tie::Tells => {
+                    let reached = asked.reached(*within, "t.stream_id");
+                    told.push_str(&format!(" or s.whole and starts_with(t.type, '{aggregate}.') and {reached}"));
+                }
             }
-        };
+        }
+        let sql = format!(
+            "with recursive part (id) as (
+                 select $2::uuid
+                 union
+                 select taken.id from part p
+                  cross join lateral (
+                        select jsonb_array_elements_text(
+                                 coalesce(t.data -> 'contact_ids', jsonb_build_array(t.data -> 'company_id')))::uuid
+                          from crm.timeline t
+                         where t.tenant_id = $1 and t.record_id = p.id and t.stream_id is null
+                           and t.type in ('contact.absorbed', 'company.absorbed')
+                         offset 0) taken (id)),
+             source (id, whole) as (
+                 select p.id, true from part p where p.id = $2 or {merged}
+                 {naming}),
+             newest as (
+                 select distinct on (e.position) e.position, e.record_id, e.event_id from source s
+                  cross join lateral (
+                        select t.position, t.record_id, t.event_id from crm.timeline t
+                         where t.tenant_id = $1 and t.record_id = s.id and t.position < $3
+                           and (t.stream_id is null{told})
+                         order by t.position desc limit $4) e
+                  order by e.position desc limit $4)
+             select t.* from newest n
+              cross join lateral (
+                    select * from crm.timeline t
+                     where t.tenant_id = $1 and t.record_id = n.record_id and t.event_id = n.event_id limit 1) t
+              order by t.position desc"
+        );
+        Statement::from_sql_and_values(DbBackend::Postgres, sql, asked.0)
     }
-    shown
+
+    /// Whether a stream is within. Whose it is, its state says now.
+    fn reached(&mut self, within: Extent<'_>, stream: &str) -> String {
+        match within {
+            Extent::Everything => "true".to_owned(),
+            Extent::Nothing => "false".to_owned(),
+            Extent::Part { owner, projects } => {
+                self.0.extend([Value::from(owner.map(Uuid::from)), Value::from(projects.map(ids))]);
+                let (owner, projects) = (self.0.len() - 1, self.0.len());
+                format!(
+                    "(select engine.belongs(s.state, ${owner}, ${projects}) from engine.streams s
+                       where s.tenant_id = $1 and s.stream_id = {stream})"
+                )
+            }
+        }
+    }
 }

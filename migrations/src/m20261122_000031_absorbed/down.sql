@@ -1,0 +1,1 @@
+drop index crm.timeline_absorbed;
