@@ -132,7 +132,7 @@ impl CompanyProfile {
     }
 
     /// The same, with custom attributes as they may be.
-    fn defined(mut self: Box<Self>, schema: &Schema) -> Result<Box<Self>, CompanyError> {
+    pub(super) fn defined(mut self: Box<Self>, schema: &Schema) -> Result<Box<Self>, CompanyError> {
         for AttributeChange { key, value, unique } in schema.begun(std::mem::take(&mut self.attributes))? {
             note_unique(&mut self.unique_attributes, &key, unique);
             self.attributes.extend(value.map(|value| (key, value)));
