@@ -226,6 +226,7 @@ impl App {
         change.append.erases |= decision.erases;
         change.keys_after = decision.keys_after;
         change.referred_after = decision.referred_after;
+        change.referrals.extend(decision.referrals);
         change.append.secrets.extend(step.secrets.iter().cloned());
         change.append.events.extend(decision.events.into_iter().map(|event| NewEvent {
             id: self.ids.next(),

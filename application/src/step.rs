@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use fairlead_domain::{
     ids::OrganizationId,
-    kernel::{Aggregate, ErrorKind, Reference, UniqueKey, fold},
+    kernel::{Aggregate, ErrorKind, Reference, Referral, UniqueKey, fold},
 };
 use secrecy::SecretSlice;
 use serde::{Deserialize, Serialize};
@@ -136,6 +136,8 @@ pub(crate) struct Decision {
     /// The ids of the records that the state before and after refers to.
     pub(crate) referred_before: BTreeSet<Uuid>,
     pub(crate) referred_after: BTreeSet<Uuid>,
+    /// What the events tell beyond that: of which records, and whether they are referred to, in order.
+    pub(crate) referrals: Vec<(Uuid, bool)>,
 }
 
 impl Step {
@@ -249,6 +251,7 @@ fn decide<A: Aggregate>(before: Option<A>, reach: &Reach, commands: Vec<A::Comma
             keys_before,
             referred_after: referred_before.clone(),
             referred_before,
+            referrals: Vec::new(),
         });
     }
     let after = after.ok_or(DecodeError::Headless { what: A::TYPE.to_owned() }).map_err(AppError::internal)?;
@@ -264,6 +267,7 @@ fn decide<A: Aggregate>(before: Option<A>, reach: &Reach, commands: Vec<A::Comma
         keys_after: reserved(&after),
         referred_before,
         referred_after: referred(&after),
+        referrals: referrals::<A>(&events).map(|(reference, refers)| (reference.id, refers)).collect(),
     })
 }
 
@@ -276,6 +280,11 @@ fn reserved<A: Aggregate>(state: &A) -> Vec<UniqueKey> {
 pub(crate) fn references<A: Aggregate>(state: &A) -> BTreeSet<Reference> {
     let is_gone = state.successor().is_some() || state.is_erased();
     if is_gone { BTreeSet::new() } else { state.references().into_iter().collect() }
+}
+
+/// What events tell of references that the state does not hold.
+pub(crate) fn referrals<A: Aggregate>(events: &[A::Event]) -> impl Iterator<Item = (Reference, bool)> {
+    events.iter().flat_map(A::referrals).map(Referral::split)
 }
 
 fn referred<A: Aggregate>(state: &A) -> BTreeSet<Uuid> {

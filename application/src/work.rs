@@ -52,6 +52,7 @@ pub(crate) struct Change {
     pub(crate) keys_after: Vec<UniqueKey>,
     pub(crate) referred_before: BTreeSet<Uuid>,
     pub(crate) referred_after: BTreeSet<Uuid>,
+    pub(crate) referrals: BTreeMap<Uuid, bool>,
 }
 
 impl Change {
@@ -77,6 +78,7 @@ impl Change {
             keys_after: Vec::new(),
             referred_before: BTreeSet::new(),
             referred_after: BTreeSet::new(),
+            referrals: BTreeMap::new(),
         }
     }
 
@@ -84,8 +86,10 @@ impl Change {
         let (before, after) = (&self.keys_before, &self.keys_after);
         self.append.released = before.iter().filter(|key| !after.contains(key)).cloned().collect();
         let (named, names) = (&self.referred_before, &self.referred_after);
-        self.append.unreferred = named.difference(names).copied().collect();
-        self.append.referred = names.difference(named).copied().collect();
+        let told =
+            |as_referred| self.referrals.iter().filter(move |(_, refers)| **refers == as_referred).map(|(id, _)| id);
+        self.append.unreferred = named.difference(names).chain(told(false)).copied().collect();
+        self.append.referred = names.difference(named).chain(told(true)).copied().collect();
         self.append.claimed = after.iter().filter(|key| !before.contains(key)).cloned().collect();
         self.append
     }

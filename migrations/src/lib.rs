@@ -27,6 +27,7 @@ mod m20261121_000026_custom_fields;
 mod m20261121_000027_contact_lists;
 mod m20261121_000028_references;
 mod m20261121_000030_rotting;
+mod m20261122_000033_members;
 mod prepare;
 
 pub use prepare::{Login, PrepareError, connect_as_owner, prepare};
@@ -97,6 +98,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000027_contact_lists::Migration),
             Box::new(m20261121_000028_references::Migration),
             Box::new(m20261121_000030_rotting::Migration),
+            Box::new(m20261122_000033_members::Migration),
         ]
     }
 }

@@ -16,6 +16,7 @@ pub mod conformance;
 
 pub mod contracts;
 pub mod database;
+pub mod diagrams;
 pub mod engine;
 pub mod fixtures;
 pub mod provider;

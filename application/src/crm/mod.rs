@@ -30,7 +30,7 @@ pub use deals::{DealsRead, DealsWrite, deal_stays, rot_deal};
 pub use duplicates::{Duplicate, Duplicates, Reason, Twin, TwinPort};
 pub use pipelines::{PipelinesRead, PipelinesWrite};
 pub use policies::{
-    FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowStages, ForgetActivities, ForgetContacts,
-    TagNewContacts, TaskForRottingDeals, WinCustomers,
+    FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowMembers, FollowStages, ForgetActivities,
+    ForgetContacts, TagNewContacts, TaskForRottingDeals, WinCustomers,
 };
 pub use timeline::{TimelineEntry, TimelinePort, TimelineQuery, Timelines};

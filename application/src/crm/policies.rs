@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub use self::{
     customers::WinCustomers,
-    following::{FollowActivities, FollowCompanies, FollowContacts, FollowDeals},
+    following::{FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowMembers},
     rotting::TaskForRottingDeals,
     stages::FollowStages,
 };

@@ -13,7 +13,7 @@ use super::differing;
 use crate::{
     ports::{StoredEvent, StoredStream},
     recorded::{DecodeError, decode_event, decode_state, encode_event},
-    step::references,
+    step::{references, referrals},
 };
 
 /// Takes a stream's events in, one by one.
@@ -48,7 +48,7 @@ macro_rules! foldings {
         /// The folding of an aggregate's streams; `None` when this program does not have it.
         pub(super) fn folding(aggregate: &str) -> Option<Box<dyn Folding>> {
             $(if aggregate == <$aggregate>::TYPE {
-                return Some(Box::new(FoldingOf::<$aggregate> { state: None }));
+                return Some(Box::new(FoldingOf::<$aggregate> { state: None, told: BTreeSet::new() }));
             })+
             None
         }
@@ -58,12 +58,21 @@ for_each_aggregate!(foldings);
 
 struct FoldingOf<A> {
     state: Option<A>,
+    /// To what the events say that it refers, beyond what the state says.
+    told: BTreeSet<Reference>,
 }
 
 impl<A: Aggregate> Folding for FoldingOf<A> {
     fn take(&mut self, stream: Uuid, event: StoredEvent) -> Result<Option<String>, DecodeError> {
         let event = decode_event::<A>(&event.event_type, event.schema_version, event.data)?;
         self.state = fold(self.state.take(), [&event]);
+        for (reference, refers) in referrals::<A>(std::slice::from_ref(&event)) {
+            if refers {
+                self.told.insert(reference)
+            } else {
+                self.told.remove(&reference)
+            };
+        }
         let encoded = encode_event::<A>(&event)?;
         let own = encoded.personal.into_iter().filter(|field| field.subject.is_none_or(|subject| subject == stream));
         let told = own.map(|field| field.pointer).find(|pointer| encoded.data.pointer(pointer).is_some_and(says));
@@ -82,7 +91,7 @@ impl<A: Aggregate> Folding for FoldingOf<A> {
         };
         let keys = if state.is_deleted() { Vec::new() } else { state.keys() };
         let keys = keys.into_iter().map(|key| (key.scope.to_owned(), key.value)).collect();
-        let references = references(state);
+        let references = references(state).into_iter().chain(self.told.iter().copied()).collect();
         Ok(Some(Folded { differing, keys, references, deleted: state.is_deleted(), erased: state.is_erased() }))
     }
 }

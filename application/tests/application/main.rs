@@ -14,6 +14,7 @@ mod filter;
 mod house;
 mod identity;
 mod keys;
+mod late;
 mod letters;
 mod lists;
 mod members;

@@ -6,8 +6,8 @@ use fairlead_application::{
     administration::Operators,
     backlog::Backlogs,
     crm::{
-        Agendas, Boards, Duplicates, FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowStages,
-        ForgetActivities, ForgetContacts, TagNewContacts, TaskForRottingDeals, Timelines, WinCustomers,
+        Agendas, Boards, Duplicates, FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowMembers,
+        FollowStages, ForgetActivities, ForgetContacts, TagNewContacts, TaskForRottingDeals, Timelines, WinCustomers,
     },
     export::{ExportParts, Exports},
     health::HealthCheck,
@@ -245,6 +245,7 @@ fn policies(config: &Config) -> Vec<Arc<dyn AnyPolicy>> {
         Arc::new(FollowCompanies::new()),
         Arc::new(FollowDeals::new()),
         Arc::new(FollowActivities::new()),
+        Arc::new(FollowMembers::new()),
         Arc::new(FollowStages::new()),
         Arc::new(TaskForRottingDeals::new()),
     ]

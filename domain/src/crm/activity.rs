@@ -232,7 +232,7 @@ impl Aggregate for Activity {
     }
 
     fn references(&self) -> Vec<Reference> {
-        self.profile.about.iter().map(|record| Reference::new(record.record_type.name(), record.id)).collect()
+        self.profile.about.iter().copied().map(Reference::from).collect()
     }
 
     fn is_deleted(&self) -> bool {

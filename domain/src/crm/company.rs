@@ -11,6 +11,7 @@ mod upsert;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use self::{
     error::CompanyError,
@@ -78,6 +79,13 @@ pub enum CompanyCommand {
         /// The company that took it in; `None` when that one belongs to this.
         by: Option<CompanyId>,
     },
+    /// Where custom attributes refer to a record, have them refer to the one of which it is part now; also where it is deleted.
+    ReplaceRecord {
+        /// The record that was taken in.
+        record: RecordRef,
+        /// The record of the same type that took it in.
+        by: Uuid,
+    },
     /// Delete softly.
     Delete,
     /// Bring back what was deleted.
@@ -142,7 +150,9 @@ impl Aggregate for Company {
     type Error = CompanyError;
 
     fn decide(state: Option<&Self>, command: CompanyCommand) -> Result<Vec<CompanyEvent>, CompanyError> {
-        use CompanyCommand::{Absorb, Change, Create, Delete, Merge, ReplaceParent, Restore, Tag, Untag, Upsert};
+        use CompanyCommand::{
+            Absorb, Change, Create, Delete, Merge, ReplaceParent, ReplaceRecord, Restore, Tag, Untag, Upsert,
+        };
         match (state, command) {
             (None, Create(profile, ancestry, schema)) => {
                 profile.checked(ancestry, &schema).map(|profile| vec![CompanyEvent::Created(profile)])
@@ -156,6 +166,8 @@ impl Aggregate for Company {
                 let moved = is_below && by != Some(parent_id);
                 Ok(moved.then_some(CompanyEvent::ParentChanged { parent_id: by }).into_iter().collect())
             }
+            (Some(company), ReplaceRecord { .. }) if company.merged_into.is_some() => Ok(vec![]),
+            (Some(company), ReplaceRecord { record, by }) => Ok(company.profile.replaced(record, by)),
             (Some(Self { merged_into: Some(into), .. }), Merge { into: again }) if *into == again => Ok(vec![]),
             (Some(Self { merged_into: Some(into), .. }), _) => Err(CompanyError::Merged { into: *into }),
             (Some(company), Delete) if company.deleted => Ok(vec![]),
@@ -224,7 +236,9 @@ impl Aggregate for Company {
     }
 
     fn references(&self) -> Vec<Reference> {
-        self.profile.parent_id.iter().map(|id| Reference::new("company", *id)).collect()
+        let parent = self.profile.parent_id.map(RecordRef::company);
+        let others = referred(self.profile.attributes.values());
+        parent.into_iter().chain(others).map(Reference::from).collect()
     }
 
     fn is_deleted(&self) -> bool {

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use self::profile::MAX_OF_OTHERS;
 pub use self::{
@@ -74,13 +75,13 @@ pub enum ContactCommand {
     },
     /// The person does not belong to a company.
     UnlinkCompany(CompanyId),
-    /// Where the person belongs to a company, name the one that took it in, with the same employment; the other's own stays. Also
-    /// where the contact is deleted.
-    ReplaceCompany {
-        /// The company that was taken in.
-        company_id: CompanyId,
-        /// The company that took it in.
-        by: CompanyId,
+    /// Where a record is named, name the one of which it is part now. With a company goes the employment, unless there is one with
+    /// the other company. Also where the contact is deleted.
+    ReplaceRecord {
+        /// The record that was taken in.
+        record: RecordRef,
+        /// The record of the same type that took it in.
+        by: Uuid,
     },
     /// Take in another contact, which is the same person.
     Absorb {
@@ -198,7 +199,7 @@ impl Aggregate for Contact {
 
     fn decide(state: Option<&Self>, command: ContactCommand) -> Result<Vec<ContactEvent>, ContactError> {
         use ContactCommand::{
-            Absorb, Change, Create, Delete, Erase, LinkCompany, MergeInto, ReplaceCompany, Restore, Tag, UnlinkCompany,
+            Absorb, Change, Create, Delete, Erase, LinkCompany, MergeInto, ReplaceRecord, Restore, Tag, UnlinkCompany,
             Untag, Upsert,
         };
         match (state, command) {
@@ -206,9 +207,9 @@ impl Aggregate for Contact {
             (None, Upsert(upsert)) => Ok(vec![ContactEvent::Created(Box::new(upsert.begun()?))]),
             (None, _) => Err(ContactError::NotFound),
             (Some(_), Create(..)) => Err(ContactError::AlreadyExists),
-            // Nothing brings it back from there, and nobody asks for its companies.
-            (Some(contact), ReplaceCompany { .. }) if contact.erased || contact.merged_into.is_some() => Ok(vec![]),
-            (Some(contact), ReplaceCompany { company_id, by }) => Ok(contact.profile.company_replaced(company_id, by)),
+            // Nothing brings it back from there, and nobody asks what it names.
+            (Some(contact), ReplaceRecord { .. }) if contact.erased || contact.merged_into.is_some() => Ok(vec![]),
+            (Some(contact), ReplaceRecord { record, by }) => Ok(contact.profile.replaced(record, by)),
             (Some(contact), Delete | Erase) if contact.erased => Ok(vec![]),
             (Some(contact), _) if contact.erased => Err(ContactError::Erased),
             (Some(_), Erase) => Ok(vec![ContactEvent::Erased {}]),
@@ -289,7 +290,9 @@ impl Aggregate for Contact {
     }
 
     fn references(&self) -> Vec<Reference> {
-        self.profile.companies.keys().map(|id| Reference::new("company", *id)).collect()
+        let companies = self.profile.companies.keys().map(|id| RecordRef::company(*id));
+        let others = referred(self.profile.attributes.values().filter_map(Personal::known));
+        companies.chain(others).map(Reference::from).collect()
     }
 
     fn is_deleted(&self) -> bool {

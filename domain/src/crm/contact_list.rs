@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use self::members::{MAX_MEMBERS, MEMBERS_OF_EVENT};
 use crate::{
     ids::{ContactId, ContactListId, ProjectId, UserId},
-    kernel::{Aggregate, Belonging, DomainError, ErrorKind, Patch, UniqueKey},
+    kernel::{Aggregate, Belonging, DomainError, ErrorKind, Patch, Referral, UniqueKey},
     values::{Description, Label},
 };
 
@@ -59,7 +59,7 @@ pub enum ContactListCommand {
     },
     /// Take contacts off it.
     RemoveMembers(BTreeSet<ContactId>),
-    /// Put the contact on it that took in another one, which comes off. Of a deleted list, too: it may be restored.
+    /// Put the contact on it that took in another one, which is on it and comes off. Of a deleted list, too: it may be restored.
     ReplaceMember {
         /// The contact that was taken in.
         loser: ContactId,
@@ -229,6 +229,10 @@ impl Aggregate for ContactList {
 
     fn keys(&self) -> Vec<UniqueKey> {
         vec![UniqueKey::new("contact_list.name", self.profile.name.normalized())]
+    }
+
+    fn referrals(event: &ContactListEvent) -> Vec<Referral> {
+        members::referrals(event)
     }
 
     fn is_deleted(&self) -> bool {

@@ -10,7 +10,7 @@ mod story;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::schema::{check_count, note_unique, referred, reserved};
+pub(super) use self::schema::{check_count, note_unique, referred, replaced, reserved};
 pub use self::{
     error::CustomFieldError,
     event::CustomFieldEvent,

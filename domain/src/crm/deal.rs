@@ -96,8 +96,8 @@ impl Aggregate for Deal {
 
     fn decide(state: Option<&Self>, command: DealCommand) -> Result<Vec<DealEvent>, DealError> {
         use DealCommand::{
-            Change, Delete, LeaveStage, LinkCompanies, LinkContacts, Lose, Move, Open, Reopen, ReplaceCompany,
-            ReplaceContact, Restore, Rot, Tag, UnlinkCompanies, UnlinkContacts, Untag, Win,
+            Change, Delete, LeaveStage, LinkCompanies, LinkContacts, Lose, Move, Open, Reopen, ReplaceRecord, Restore,
+            Rot, Tag, UnlinkCompanies, UnlinkContacts, Untag, Win,
         };
         match (state, command) {
             (None, Open { profile, seen }) => {
@@ -106,8 +106,7 @@ impl Aggregate for Deal {
             (None, _) => Err(DealError::NotFound),
             (Some(_), Open { .. }) => Err(DealError::AlreadyExists),
             // What is deleted may be restored, and is to name then whom it would name.
-            (Some(deal), ReplaceContact { contact_id, by }) => Ok(deal.profile.contact_replaced(contact_id, by)),
-            (Some(deal), ReplaceCompany { company_id, by }) => Ok(deal.profile.company_replaced(company_id, by)),
+            (Some(deal), ReplaceRecord { record, by }) => Ok(deal.profile.replaced(record, by)),
             (Some(deal), LeaveStage { stage_id, to, at }) => Ok(deal.leaves(stage_id, to, at).into_iter().collect()),
             (Some(deal), Delete) if deal.deleted => Ok(vec![]),
             (Some(deal), Restore) if deal.deleted => Ok(vec![DealEvent::Restored {}]),
@@ -203,12 +202,13 @@ impl Aggregate for Deal {
     }
 
     fn references(&self) -> Vec<Reference> {
-        let DealProfile { contact_ids, company_ids, stage_id, .. } = &self.profile;
+        let DealProfile { contact_ids, company_ids, stage_id, attributes, .. } = &self.profile;
+        let others = referred(attributes.values()).into_iter().map(Reference::from);
         let contacts = contact_ids.iter().map(|id| Reference::new("contact", *id));
         let companies = company_ids.iter().map(|id| Reference::new("company", *id));
         // What was won or lost is in no stage.
         let stage = (self.status == DealStatus::Open).then(|| Reference::new("stage", *stage_id));
-        contacts.chain(companies).chain(stage).collect()
+        contacts.chain(companies).chain(others).chain(stage).collect()
     }
 
     fn is_deleted(&self) -> bool {

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Belonging, DomainError, Reference};
+use super::{Belonging, DomainError, Reference, Referral};
 
 /// A consistency boundary: one stream of events and the state they fold to.
 ///
@@ -71,6 +71,12 @@ pub trait Aggregate: Sized + Clone + Debug + PartialEq + Serialize + Deserialize
     /// The records that this state names, so that whoever has to do something about them finds it. Asked of a deleted state too,
     /// which may be restored; not of one that was merged or erased, from which nothing comes back.
     fn references(&self) -> Vec<Reference> {
+        Vec::new()
+    }
+
+    /// What an event tells of references that are too many for a state to hold. Only of an aggregate that is never merged nor
+    /// erased, and of records that no state of it refers to.
+    fn referrals(_event: &Self::Event) -> Vec<Referral> {
         Vec::new()
     }
 

@@ -15,5 +15,5 @@ pub use belonging::Belonging;
 pub use error::{DomainError, ErrorKind, Invalid};
 pub use patch::Patch;
 pub use personal::{MARK, MARK_SUBJECT, PERSONAL_KEYWORD, Personal, PersonalOf, marked, personal_or_default};
-pub use reference::Reference;
+pub use reference::{Reference, Referral};
 pub use told::Told;

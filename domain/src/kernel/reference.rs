@@ -17,3 +17,22 @@ impl Reference {
         Self { record_type, id: id.into() }
     }
 }
+
+/// What an event tells of a reference that the state does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Referral {
+    /// The stream refers to the record from then on; it may have done so before.
+    Begins(Reference),
+    /// The stream refers to the record no more; it may not have done so.
+    Ends(Reference),
+}
+
+impl Referral {
+    /// The record, and whether the stream refers to it.
+    pub fn split(self) -> (Reference, bool) {
+        match self {
+            Self::Begins(reference) => (reference, true),
+            Self::Ends(reference) => (reference, false),
+        }
+    }
+}

@@ -16,6 +16,18 @@ pub trait Story: Aggregate {
     fn restoration() -> Option<Self::Command> {
         None
     }
+    /// The phase of its life in which a record is, for the diagram of its states: one word.
+    fn phase(&self) -> &'static str {
+        if self.is_erased() {
+            "erased"
+        } else if self.successor().is_some() {
+            "merged"
+        } else if self.is_deleted() {
+            "deleted"
+        } else {
+            "living"
+        }
+    }
     /// The longest beginning of the story after which the record is alive.
     fn living() -> Vec<Self::Command> {
         let story = Self::story();

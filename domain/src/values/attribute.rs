@@ -100,6 +100,14 @@ impl AttributeValue {
         Some(Self::Record(RecordRef { record_type, id: text("id")?.parse().ok()? }))
     }
 
+    /// The record to which it refers, if it does.
+    pub fn record(&self) -> Option<RecordRef> {
+        match self {
+            Self::Record(record) => Some(*record),
+            _ => None,
+        }
+    }
+
     /// The value as JSON.
     pub fn to_json(&self) -> Value {
         match self {

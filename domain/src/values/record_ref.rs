@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::kernel::Reference;
+
 /// A kind of record that something can be about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -32,9 +34,20 @@ impl RecordRef {
         Self { record_type: RecordType::Contact, id: id.into() }
     }
 
+    /// A company.
+    pub fn company(id: impl Into<Uuid>) -> Self {
+        Self { record_type: RecordType::Company, id: id.into() }
+    }
+
     /// The person, if it is one.
     pub fn person(&self) -> Option<Uuid> {
         (self.record_type == RecordType::Contact).then_some(self.id)
+    }
+}
+
+impl From<RecordRef> for Reference {
+    fn from(record: RecordRef) -> Self {
+        Self::new(record.record_type.name(), record.id)
     }
 }
 

@@ -14,7 +14,7 @@ use fairlead_domain::{
         ContactListProfile, MAX_MEMBERS, MEMBERS_OF_EVENT,
     },
     ids::ContactId,
-    kernel::{Aggregate, ErrorKind, Patch, UniqueKey, testing::given},
+    kernel::{Aggregate, ErrorKind, Patch, Reference, Referral, UniqueKey, testing::given},
     values::Description,
 };
 use uuid::Uuid;
@@ -152,4 +152,15 @@ fn a_merged_member_is_replaced_though_the_list_is_deleted() {
         .then([replaced()])
         .when(replace(2, 2))
         .then_nothing();
+}
+
+#[test]
+fn events_tell_who_is_on_it() {
+    let contact = |n| Reference::new("contact", id::<ContactId>(n));
+    let told = |event| ContactList::referrals(&event);
+    assert_eq!(told(MembersAdded { contact_ids: ids(2) }), [1, 2].map(|n| Referral::Begins(contact(n))));
+    assert_eq!(told(MembersRemoved { contact_ids: ids(2) }), [1, 2].map(|n| Referral::Ends(contact(n))));
+    let replaced = MemberReplaced { loser_id: id(1), winner_id: id(2) };
+    assert_eq!(told(replaced), [Referral::Ends(contact(1)), Referral::Begins(contact(2))]);
+    assert_eq!(told(Deleted {}), []);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fairlead_domain::{
     crm::{
         Channel, Consent, ConsentStatus, Contact, ContactChange,
-        ContactCommand::{self, LinkCompany, ReplaceCompany, UnlinkCompany, Upsert},
+        ContactCommand::{self, LinkCompany, ReplaceRecord, UnlinkCompany, Upsert},
         ContactEvent::{
             self, BirthdayChanged, CompanyLinked, CompanyUnlinked, ConsentChanged, Created, EmailChanged,
             ExternalIdsChanged, HandleChanged, JobTitleChanged, LanguageChanged, LifecycleStageChanged, SourceChanged,
@@ -15,7 +15,7 @@ use fairlead_domain::{
     },
     ids::CompanyId,
     kernel::{Aggregate, ErrorKind, Patch, Reference, UniqueKey, testing::given},
-    values::{Email, ExternalId, Handle, Language, LifecycleStage, Point, Points, SystemName, TimeZone},
+    values::{Email, ExternalId, Handle, Language, LifecycleStage, Point, Points, RecordRef, SystemName, TimeZone},
 };
 use serde_json::json;
 
@@ -188,7 +188,7 @@ fn a_company_that_was_taken_in_is_replaced() {
     let linked =
         |company, employment: Employment| CompanyLinked { company_id: id(company), employment: employment.into() };
     let unlinked = || CompanyUnlinked { company_id: id(5) };
-    let replace = |company, by| ReplaceCompany { company_id: id(company), by: id(by) };
+    let replace = |company, by| ReplaceRecord { record: RecordRef::company(id::<CompanyId>(company)), by: id(by) };
     let engineer = || given::<Contact>([created(), linked(5, role("Engineer"))]);
     let after = engineer().when(replace(5, 6)).then([unlinked(), linked(6, role("Engineer"))]);
     after.when(replace(5, 6)).then_nothing();

@@ -5,14 +5,14 @@ use fairlead_domain::{
     crm::{
         Deal, DealChange,
         DealCommand::{
-            self, Change, LinkCompanies, LinkContacts, ReplaceCompany, ReplaceContact, Tag, UnlinkCompanies,
-            UnlinkContacts, Untag,
+            self, Change, LinkCompanies, LinkContacts, ReplaceRecord, Tag, UnlinkCompanies, UnlinkContacts, Untag,
         },
         DealEvent::{self, *},
         DealProfile, Schema, Seen,
     },
+    ids::{CompanyId, ContactId},
     kernel::{ErrorKind, Patch, testing::given},
-    values::{Currency, Money},
+    values::{Currency, Money, RecordRef},
 };
 
 use crate::{
@@ -134,7 +134,8 @@ fn companies_are_named_that_were_seen() {
 #[test]
 fn a_company_that_was_taken_in_is_replaced() {
     let named = |ids: &[u128]| CompaniesLinked { company_ids: ids.iter().copied().map(id).collect() };
-    let replace = |company: u128, by: u128| ReplaceCompany { company_id: id(company), by: id(by) };
+    let replace =
+        |company: u128, by: u128| ReplaceRecord { record: RecordRef::company(id::<CompanyId>(company)), by: id(by) };
     let unlinked = || CompaniesUnlinked { company_ids: [id(1)].into() };
     let with_one = || given::<Deal>([opened(), named(&[1])]);
     with_one().when(replace(1, 2)).then([unlinked(), named(&[2])]).when(replace(1, 2)).then_nothing();
@@ -148,7 +149,8 @@ fn a_company_that_was_taken_in_is_replaced() {
 #[test]
 fn a_contact_that_was_taken_in_is_replaced() {
     let named = |ids: &[u128]| ContactsLinked { contact_ids: ids.iter().copied().map(id).collect() };
-    let replace = |contact: u128, by: u128| ReplaceContact { contact_id: id(contact), by: id(by) };
+    let replace =
+        |contact: u128, by: u128| ReplaceRecord { record: RecordRef::contact(id::<ContactId>(contact)), by: id(by) };
     let unlinked = || ContactsUnlinked { contact_ids: [id(1)].into() };
     let with_one = || given::<Deal>([opened(), named(&[1])]);
     with_one().when(replace(1, 2)).then([unlinked(), named(&[2])]).when(replace(1, 2)).then_nothing();

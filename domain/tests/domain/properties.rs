@@ -79,7 +79,7 @@ proptest! {
                 (ContactCommand::Restore, outcome) => prop_assert_eq!(outcome, Ok(vec![ContactEvent::Restored {}])),
                 (ContactCommand::Erase, outcome) => prop_assert_eq!(outcome, Ok(vec![ContactEvent::Erased {}])),
                 // It names other companies in the place of those that were merged, lest it come back without.
-                (ContactCommand::ReplaceCompany { .. }, outcome) => prop_assert!(outcome.is_ok()),
+                (ContactCommand::ReplaceRecord { .. }, outcome) => prop_assert!(outcome.is_ok()),
                 (_, outcome) => prop_assert_eq!(outcome, Err(ContactError::Deleted)),
             }
         }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use fairlead_domain::{
     crm::{
         AttributeKind, Company, CompanyCommand, CompanyEvent, Contact, ContactChange, ContactCommand, ContactEvent,
-        ContactProfile, CustomFieldProfile, DealChange, Schema,
+        ContactProfile, CustomFieldProfile, Deal, DealChange, DealCommand, DealEvent, Schema,
     },
-    kernel::{Aggregate, ErrorKind, Personal, testing::given},
+    kernel::{Aggregate, ErrorKind, Personal, Reference, testing::given},
     values::{AttributeValue, RecordRef, RecordType},
 };
 use serde_json::{Value, json};
@@ -16,7 +16,8 @@ use uuid::Uuid;
 use crate::{
     company,
     custom_field::{field, option, tier},
-    samples::{key, name},
+    deal,
+    samples::{self, key, name},
 };
 
 fn attribute(value: Value) -> AttributeValue {
@@ -204,4 +205,38 @@ fn deals_are_looked_after_as_well() {
     assert_eq!(Deal::asks(&mut command).map(|(records, _)| records), Some(vec![record]));
     assert!(Deal::asks(&mut DealCommand::Delete).is_none());
     assert!(Deal::asks(&mut DealCommand::Change(Box::default())).is_none());
+}
+
+#[test]
+fn a_record_that_was_taken_in_is_replaced() {
+    let [first, second, third] = [1, 2, 3].map(|n| RecordRef::contact(Uuid::from_u128(n)));
+    let set = |name: &str, record, unique| CompanyEvent::AttributeSet {
+        key: key(name),
+        value: AttributeValue::Record(record),
+        unique,
+    };
+    let replace = |by: RecordRef| CompanyCommand::ReplaceRecord { record: first, by: by.id };
+    let company = || given::<Company>([company::created(), set("a", first, true), set("b", second, true)]);
+    assert_eq!(company().state().references(), [first, second].map(Reference::from));
+    // The value may be reserved by another record, which named the winner before.
+    let after = company().when(replace(third)).then([set("a", third, false)]);
+    assert_eq!(after.state().keys().iter().filter(|key| key.scope == "company.attribute").count(), 1);
+    company().when(replace(first)).then_nothing();
+    let deleted = given::<Company>([company::created(), set("a", first, false), CompanyEvent::Deleted {}]);
+    deleted.when(replace(third)).then([set("a", third, false)]);
+    let merged = CompanyEvent::Merged { into: samples::id(9) };
+    given::<Company>([company::created(), set("a", first, false), merged]).when(replace(third)).then_nothing();
+    // A company of the same id is another record.
+    let other = CompanyCommand::ReplaceRecord { record: RecordRef::company(first.id), by: third.id };
+    company().when(other).then_nothing();
+
+    let value = |record| AttributeValue::Record(record);
+    let known = |record| ContactEvent::AttributeSet { key: key("a"), value: value(record).into(), unique: false };
+    let contact = given::<Contact>([samples::created(), known(first)]);
+    assert_eq!(contact.state().references(), [first.into()]);
+    let contact = given::<Contact>([samples::created(), known(first)]);
+    contact.when(ContactCommand::ReplaceRecord { record: first, by: third.id }).then([known(third)]);
+    let named = |record| DealEvent::AttributeSet { key: key("a"), value: value(record), unique: false };
+    let deal = given::<Deal>([deal::opened(), named(first)]);
+    deal.when(DealCommand::ReplaceRecord { record: first, by: third.id }).then([named(third)]);
 }

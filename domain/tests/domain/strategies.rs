@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fairlead_domain::{
     crm::{Contact, ContactChange, ContactCommand, ContactEvent, ContactProfile, Employment, PointsChange, Schema},
+    ids::CompanyId,
     kernel::{Aggregate, Patch, Personal, fold},
-    values::{Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Point, Points, Tag},
+    values::{
+        Address, AddressParts, AttributeKey, AttributeValue, Email, PersonName, PhoneNumber, Point, Points, RecordRef,
+        Tag,
+    },
 };
 use proptest::{
     collection::vec,
@@ -162,7 +166,7 @@ impl std::fmt::Debug for Shown {
             ContactCommand::Change(_) => "Change",
             ContactCommand::Upsert(..) => "Upsert",
             ContactCommand::LinkCompany { .. } => "LinkCompany",
-            ContactCommand::ReplaceCompany { .. } => "ReplaceCompany",
+            ContactCommand::ReplaceRecord { .. } => "ReplaceRecord",
             ContactCommand::UnlinkCompany(_) => "UnlinkCompany",
             ContactCommand::Absorb { .. } => "Absorb",
             ContactCommand::MergeInto(_) => "MergeInto",
@@ -187,7 +191,9 @@ pub(crate) fn command() -> impl Strategy<Value = Shown> {
             Shown(ContactCommand::LinkCompany { company_id, employment: Employment::default(), seen })
         }),
         1 => few_ids().prop_map(|id| Shown(ContactCommand::UnlinkCompany(id))),
-        1 => (few_ids(), few_ids()).prop_map(|(company_id, by)| Shown(ContactCommand::ReplaceCompany { company_id, by })),
+        1 => (few_ids::<CompanyId>(), few_ids()).prop_map(|(company, by)| {
+            Shown(ContactCommand::ReplaceRecord { record: RecordRef::company(company), by })
+        }),
         2 => labels().prop_map(|tags| Shown(ContactCommand::Tag(tags))),
         2 => labels().prop_map(|tags| Shown(ContactCommand::Untag(tags))),
         1 => Just(Shown(ContactCommand::Delete)),

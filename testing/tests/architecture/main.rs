@@ -4,6 +4,7 @@
 
 mod belongings;
 mod crates;
+mod diagrams;
 mod papers;
 mod routes;
 mod sources;

@@ -10,13 +10,18 @@
 
 use async_trait::async_trait;
 use fairlead_domain::{
-    crm::{Activity, ActivityEvent, Company, CompanyEvent, Contact, ContactEvent, Deal, DealEvent},
-    values::{RecordRef, RecordType},
+    crm::{
+        Activity, ActivityEvent, Company, CompanyEvent, Contact, ContactEvent, ContactList, ContactListEvent, Deal,
+        DealEvent,
+    },
+    ids::CompanyId,
+    kernel::Personal,
+    values::{AttributeValue, RecordRef},
 };
 use uuid::Uuid;
 
 use super::{
-    naming::{follow, follow_parent, mend, mend_parent, successor},
+    naming::{follow, follow_lists, follow_parent, mend, mend_parent, merged, successor},
     stages::leave_retired,
 };
 use crate::{
@@ -42,16 +47,18 @@ macro_rules! policies {
 }
 
 policies! {
-    /// Where a contact was merged, has deals and activities name its successor. Has a contact that comes to belong to a merged
-    /// company belong to the company's successor.
+    /// Where a contact was merged, has everything that names it name its successor, which takes its place on contact lists. Has a
+    /// contact that comes to name what was merged name the successor.
     FollowContacts
-    /// Where a company was merged, has deals, contacts, activities and the companies that belong to it name its successor; also
-    /// when a company comes to belong to it just then.
+    /// Where a company was merged, has everything that names it name its successor. Has a company that comes to name what was
+    /// merged name the successor.
     FollowCompanies
     /// Has a deal that comes to name what was merged name the successor, and one that enters a retired stage leave it.
     FollowDeals
     /// Has an activity that comes to be about what was merged be about the successor.
     FollowActivities
+    /// Has a contact list that is given a contact which was merged take the successor in its place.
+    FollowMembers
 }
 
 #[async_trait]
@@ -60,30 +67,36 @@ impl Policy for FollowContacts {
     const NAME: &'static str = "crm.follow_contacts";
 
     fn events(&self) -> &'static [&'static str] {
-        &["contact.merged", "contact.created", "contact.company_linked", "contact.absorbed"]
+        &["contact.merged", "contact.created", "contact.company_linked", "contact.attribute_set", "contact.absorbed"]
     }
 
     fn concerns(&self, event: &ContactEvent) -> bool {
-        match event {
-            ContactEvent::Created(profile) | ContactEvent::Absorbed { profile, .. } => !profile.companies.is_empty(),
-            _ => true,
-        }
+        matches!(event, ContactEvent::Merged { .. }) || !named_by_contact(event).is_empty()
     }
 
     async fn react(&self, app: &App, cx: &Authorized<System>, happened: Happened<Contact>) -> Result<(), AppError> {
         let id = happened.id;
-        match happened.event {
-            ContactEvent::Merged { into } => {
-                let winner = successor::<Contact>(app, cx, into).await?.unwrap_or(into);
-                follow::<Deal, Contact>(app, cx, id, winner).await?;
-                follow::<Activity, Contact>(app, cx, id, winner).await
-            }
-            ContactEvent::Created(profile) | ContactEvent::Absorbed { profile, .. } => {
-                mend::<Contact, Company>(app, cx, id, profile.companies.into_keys()).await
-            }
-            ContactEvent::CompanyLinked { company_id, .. } => mend::<Contact, Company>(app, cx, id, [company_id]).await,
-            _ => Ok(()),
+        if let ContactEvent::Merged { into } = happened.event {
+            let winner = successor::<Contact>(app, cx, into).await?.unwrap_or(into);
+            follow(app, cx, RecordRef::contact(id), winner.into()).await?;
+            return follow_lists(app, cx, id, winner).await;
         }
+        mend::<Contact>(app, cx, id, named_by_contact(&happened.event)).await
+    }
+}
+
+fn named_by_contact(event: &ContactEvent) -> Vec<RecordRef> {
+    match event {
+        ContactEvent::Created(profile) | ContactEvent::Absorbed { profile, .. } => {
+            let attributes = profile.attributes.values().filter_map(Personal::known);
+            let companies = profile.companies.keys().map(|id| RecordRef::company(*id));
+            companies.chain(attributes.filter_map(AttributeValue::record)).collect()
+        }
+        ContactEvent::CompanyLinked { company_id, .. } => vec![RecordRef::company(*company_id)],
+        ContactEvent::AttributeSet { value, .. } => {
+            value.known().and_then(AttributeValue::record).into_iter().collect()
+        }
+        _ => vec![],
     }
 }
 
@@ -93,33 +106,36 @@ impl Policy for FollowCompanies {
     const NAME: &'static str = "crm.follow_companies";
 
     fn events(&self) -> &'static [&'static str] {
-        &["company.merged", "company.created", "company.parent_changed", "company.absorbed"]
+        &["company.merged", "company.created", "company.parent_changed", "company.attribute_set", "company.absorbed"]
     }
 
     fn concerns(&self, event: &CompanyEvent) -> bool {
-        match event {
-            CompanyEvent::Created(profile) => profile.parent_id.is_some(),
-            CompanyEvent::ParentChanged { parent_id } => parent_id.is_some(),
-            CompanyEvent::Absorbed { profile, .. } => profile.parent_id.is_some(),
-            _ => true,
-        }
+        let (parent, others) = named_by_company(event);
+        matches!(event, CompanyEvent::Merged { .. }) || parent.is_some() || !others.is_empty()
     }
 
     async fn react(&self, app: &App, cx: &Authorized<System>, happened: Happened<Company>) -> Result<(), AppError> {
         let id = happened.id;
-        match happened.event {
-            CompanyEvent::Merged { into } => {
-                let winner = successor::<Company>(app, cx, into).await?.unwrap_or(into);
-                follow::<Deal, Company>(app, cx, id, winner).await?;
-                follow::<Contact, Company>(app, cx, id, winner).await?;
-                follow::<Activity, Company>(app, cx, id, winner).await?;
-                follow_parent(app, cx, id, winner).await
-            }
-            CompanyEvent::Created(profile) => mend_parent(app, cx, id, profile.parent_id).await,
-            CompanyEvent::ParentChanged { parent_id } => mend_parent(app, cx, id, parent_id).await,
-            CompanyEvent::Absorbed { profile, .. } => mend_parent(app, cx, id, profile.parent_id).await,
-            _ => Ok(()),
+        if let CompanyEvent::Merged { into } = happened.event {
+            let winner = successor::<Company>(app, cx, into).await?.unwrap_or(into);
+            follow(app, cx, RecordRef::company(id), winner.into()).await?;
+            return follow_parent(app, cx, id, winner).await;
         }
+        let (parent, others) = named_by_company(&happened.event);
+        mend_parent(app, cx, id, parent).await?;
+        mend::<Company>(app, cx, id, others).await
+    }
+}
+
+/// The company to which one belongs, and what it names besides.
+fn named_by_company(event: &CompanyEvent) -> (Option<CompanyId>, Vec<RecordRef>) {
+    match event {
+        CompanyEvent::Created(profile) | CompanyEvent::Absorbed { profile, .. } => {
+            (profile.parent_id, profile.attributes.values().filter_map(AttributeValue::record).collect())
+        }
+        CompanyEvent::ParentChanged { parent_id } => (*parent_id, vec![]),
+        CompanyEvent::AttributeSet { value, .. } => (None, value.record().into_iter().collect()),
+        _ => (None, vec![]),
     }
 }
 
@@ -129,22 +145,42 @@ impl Policy for FollowDeals {
     const NAME: &'static str = "crm.follow_deals";
 
     fn events(&self) -> &'static [&'static str] {
-        &["deal.opened", "deal.contacts_linked", "deal.companies_linked", "deal.stage_changed", "deal.reopened"]
+        &[
+            "deal.opened",
+            "deal.contacts_linked",
+            "deal.companies_linked",
+            "deal.attribute_set",
+            "deal.stage_changed",
+            "deal.reopened",
+        ]
+    }
+
+    fn concerns(&self, event: &DealEvent) -> bool {
+        enters_stage(event) || !named_by_deal(event).is_empty()
     }
 
     async fn react(&self, app: &App, cx: &Authorized<System>, happened: Happened<Deal>) -> Result<(), AppError> {
         let id = happened.id;
-        match happened.event {
-            DealEvent::Opened(profile) => {
-                mend::<Deal, Contact>(app, cx, id, profile.contact_ids).await?;
-                mend::<Deal, Company>(app, cx, id, profile.company_ids).await?;
-                leave_retired(app, cx, id).await
-            }
-            DealEvent::ContactsLinked { contact_ids } => mend::<Deal, Contact>(app, cx, id, contact_ids).await,
-            DealEvent::CompaniesLinked { company_ids } => mend::<Deal, Company>(app, cx, id, company_ids).await,
-            DealEvent::StageChanged { .. } | DealEvent::Reopened { .. } => leave_retired(app, cx, id).await,
-            _ => Ok(()),
+        mend::<Deal>(app, cx, id, named_by_deal(&happened.event)).await?;
+        if enters_stage(&happened.event) { leave_retired(app, cx, id).await } else { Ok(()) }
+    }
+}
+
+fn enters_stage(event: &DealEvent) -> bool {
+    matches!(event, DealEvent::Opened(_) | DealEvent::StageChanged { .. } | DealEvent::Reopened { .. })
+}
+
+fn named_by_deal(event: &DealEvent) -> Vec<RecordRef> {
+    match event {
+        DealEvent::Opened(profile) => {
+            let contacts = profile.contact_ids.iter().map(|id| RecordRef::contact(*id));
+            let companies = profile.company_ids.iter().map(|id| RecordRef::company(*id));
+            contacts.chain(companies).chain(profile.attributes.values().filter_map(AttributeValue::record)).collect()
         }
+        DealEvent::ContactsLinked { contact_ids } => contact_ids.iter().map(|id| RecordRef::contact(*id)).collect(),
+        DealEvent::CompaniesLinked { company_ids } => company_ids.iter().map(|id| RecordRef::company(*id)).collect(),
+        DealEvent::AttributeSet { value, .. } => value.record().into_iter().collect(),
+        _ => vec![],
     }
 }
 
@@ -163,11 +199,28 @@ impl Policy for FollowActivities {
             ActivityEvent::AboutChanged { about, .. } => about,
             _ => return Ok(()),
         };
-        mend::<Activity, Contact>(app, cx, happened.id, of_type(&about, RecordType::Contact)).await?;
-        mend::<Activity, Company>(app, cx, happened.id, of_type(&about, RecordType::Company)).await
+        mend::<Activity>(app, cx, happened.id, about).await
     }
 }
 
-fn of_type<Id: From<Uuid>>(about: &[RecordRef], record_type: RecordType) -> Vec<Id> {
-    about.iter().filter(|record| record.record_type == record_type).map(|record| record.id.into()).collect()
+#[async_trait]
+impl Policy for FollowMembers {
+    type On = ContactList;
+    const NAME: &'static str = "crm.follow_members";
+
+    fn events(&self) -> &'static [&'static str] {
+        &["contact_list.members_added", "contact_list.member_replaced"]
+    }
+
+    async fn react(&self, app: &App, cx: &Authorized<System>, happened: Happened<ContactList>) -> Result<(), AppError> {
+        let added = match happened.event {
+            ContactListEvent::MembersAdded { contact_ids } => contact_ids.into_iter().map(Uuid::from).collect(),
+            ContactListEvent::MemberReplaced { winner_id, .. } => vec![winner_id.into()],
+            _ => return Ok(()),
+        };
+        for (loser, winner) in merged::<Contact>(app, cx, added).await? {
+            follow_lists(app, cx, loser, winner).await?;
+        }
+        Ok(())
+    }
 }

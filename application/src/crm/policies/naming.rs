@@ -3,54 +3,50 @@
 use std::collections::BTreeSet;
 
 use fairlead_domain::{
-    crm::{Activity, ActivityCommand, Company, CompanyCommand, Contact, ContactCommand, Deal, DealCommand},
+    crm::{
+        Activity, ActivityCommand, Company, CompanyCommand, Contact, ContactCommand, ContactList, ContactListCommand,
+        Deal, DealCommand,
+    },
     ids::{CompanyId, ContactId},
     kernel::Aggregate,
     values::{RecordRef, RecordType},
 };
 use uuid::Uuid;
 
-use super::all_related;
+use super::{BATCH, all_related};
 use crate::{
-    App, AppError, Expected, Step,
+    App, AppError, Expected, Recorded, Step,
     access::{Authorized, System},
     ports::Relation,
 };
 
-/// An aggregate that names records of a kind.
-pub(super) trait Names<Named: Aggregate>: Aggregate {
+/// An aggregate that names records which may be merged.
+pub(super) trait Names: Aggregate {
     /// The command that has it name one record instead of another. It is refused in no state.
-    fn replacing(loser: Named::Id, winner: Named::Id) -> Self::Command;
+    fn replacing(record: RecordRef, by: Uuid) -> Self::Command;
 }
 
-impl Names<Contact> for Deal {
-    fn replacing(loser: ContactId, winner: ContactId) -> DealCommand {
-        DealCommand::ReplaceContact { contact_id: loser, by: winner }
+impl Names for Deal {
+    fn replacing(record: RecordRef, by: Uuid) -> DealCommand {
+        DealCommand::ReplaceRecord { record, by }
     }
 }
 
-impl Names<Company> for Deal {
-    fn replacing(loser: CompanyId, winner: CompanyId) -> DealCommand {
-        DealCommand::ReplaceCompany { company_id: loser, by: winner }
+impl Names for Contact {
+    fn replacing(record: RecordRef, by: Uuid) -> ContactCommand {
+        ContactCommand::ReplaceRecord { record, by }
     }
 }
 
-impl Names<Company> for Contact {
-    fn replacing(loser: CompanyId, winner: CompanyId) -> ContactCommand {
-        ContactCommand::ReplaceCompany { company_id: loser, by: winner }
+impl Names for Company {
+    fn replacing(record: RecordRef, by: Uuid) -> CompanyCommand {
+        CompanyCommand::ReplaceRecord { record, by }
     }
 }
 
-impl Names<Contact> for Activity {
-    fn replacing(loser: ContactId, winner: ContactId) -> ActivityCommand {
-        ActivityCommand::ReplaceRecord { record: RecordRef::contact(loser), by: winner.into() }
-    }
-}
-
-impl Names<Company> for Activity {
-    fn replacing(loser: CompanyId, winner: CompanyId) -> ActivityCommand {
-        let record = RecordRef { record_type: RecordType::Company, id: loser.into() };
-        ActivityCommand::ReplaceRecord { record, by: winner.into() }
+impl Names for Activity {
+    fn replacing(record: RecordRef, by: Uuid) -> ActivityCommand {
+        ActivityCommand::ReplaceRecord { record, by }
     }
 }
 
@@ -72,43 +68,99 @@ pub(super) async fn successor<A: Aggregate>(
     Ok(last)
 }
 
-/// Has every record of a kind that names a merged one name the successor.
+/// Has everything that names a merged record name the successor.
 ///
 /// # Errors
 /// Those of every command.
-pub(super) async fn follow<A: Names<Named>, Named: Aggregate>(
-    app: &App,
-    cx: &Authorized<System>,
-    loser: Named::Id,
-    winner: Named::Id,
-) -> Result<(), AppError> {
-    all_related::<A>(app, cx, (Relation::RefersTo, loser.into()), &A::replacing(loser, winner)).await
+pub(super) async fn follow(app: &App, cx: &Authorized<System>, record: RecordRef, by: Uuid) -> Result<(), AppError> {
+    follow_in::<Deal>(app, cx, record, by).await?;
+    follow_in::<Contact>(app, cx, record, by).await?;
+    follow_in::<Company>(app, cx, record, by).await?;
+    follow_in::<Activity>(app, cx, record, by).await
+}
+
+async fn follow_in<A: Names>(app: &App, cx: &Authorized<System>, record: RecordRef, by: Uuid) -> Result<(), AppError> {
+    all_related::<A>(app, cx, (Relation::RefersTo, record.id), &A::replacing(record, by)).await
 }
 
 /// Has a record that named some others just now name the successors of those among them that were merged.
 ///
 /// # Errors
 /// Those of every command.
-pub(super) async fn mend<A: Names<Named>, Named: Aggregate>(
+pub(super) async fn mend<A: Names>(
     app: &App,
     cx: &Authorized<System>,
     id: A::Id,
-    named: impl IntoIterator<Item = Named::Id> + Send,
+    named: impl IntoIterator<Item = RecordRef> + Send,
 ) -> Result<(), AppError> {
-    let ids: Vec<Uuid> = named.into_iter().map(Into::into).collect();
+    let of_type = |record_type| move |record: &RecordRef| (record.record_type == record_type).then_some(record.id);
+    let named: Vec<_> = named.into_iter().collect();
+    let contacts = named.iter().filter_map(of_type(RecordType::Contact)).collect();
+    let companies = named.iter().filter_map(of_type(RecordType::Company)).collect();
+    let contacts = merged::<Contact>(app, cx, contacts).await?.into_iter();
+    let contacts = contacts.map(|(loser, winner)| A::replacing(RecordRef::contact(loser), winner.into()));
+    let companies = merged::<Company>(app, cx, companies).await?.into_iter();
+    let companies = companies.map(|(loser, winner)| A::replacing(RecordRef::company(loser), winner.into()));
+    let step = |command| Step::new::<A>(cx, id, Expected::Any, command);
+    let steps: Vec<_> = contacts.chain(companies).map(step).collect();
+    if steps.is_empty() { Ok(()) } else { app.execute_all(cx, &steps).await.map(drop) }
+}
+
+/// Those among some records that were merged, each with its successor.
+///
+/// # Errors
+/// Those of reading.
+pub(super) async fn merged<A: Aggregate>(
+    app: &App,
+    cx: &Authorized<System>,
+    ids: Vec<Uuid>,
+) -> Result<Vec<(A::Id, A::Id)>, AppError> {
+    let mut merged = Vec::new();
     if ids.is_empty() {
-        return Ok(());
+        return Ok(merged);
     }
-    let mut steps = Vec::new();
-    for record in app.read_all::<Named>(cx, &ids).await? {
-        let loser: Named::Id = record.id.into();
+    for record in app.read_all::<A>(cx, &ids).await? {
+        let loser: A::Id = record.id.into();
         if record.state.successor().is_some()
-            && let Some(winner) = successor::<Named>(app, cx, loser).await?
+            && let Some(winner) = successor::<A>(app, cx, loser).await?
         {
-            steps.push(Step::new::<A>(cx, id, Expected::Any, A::replacing(loser, winner)));
+            merged.push((loser, winner));
         }
     }
-    app.execute_all(cx, &steps).await.map(drop)
+    Ok(merged)
+}
+
+/// Has the contact lists on which a merged contact is take the successor in its place.
+///
+/// # Errors
+/// Those of every command; [`AppError::Contended`] when a list changes meanwhile.
+pub(super) async fn follow_lists(
+    app: &App,
+    cx: &Authorized<System>,
+    loser: ContactId,
+    winner: ContactId,
+) -> Result<(), AppError> {
+    let mut after = None;
+    loop {
+        let page = app.referrers::<ContactList>(cx, loser.into(), after, BATCH).await?;
+        let lists = app.read_all::<ContactList>(cx, &page).await?;
+        // A list does not know who is on it. So it is asked for its version, then whether the contact is on it, and changed at that
+        // version: whoever takes the contact off meanwhile is not undone.
+        let still = app.referrers::<ContactList>(cx, loser.into(), after, BATCH).await?;
+        let command = ContactListCommand::ReplaceMember { loser, winner };
+        let step = |list: &Recorded<ContactList>| {
+            Step::new::<ContactList>(cx, list.id.into(), Expected::Exactly(list.version), command.clone())
+        };
+        let steps: Vec<_> = lists.iter().filter(|list| still.contains(&list.id)).map(step).collect();
+        match app.execute_all(cx, &steps).await {
+            Err(AppError::Stale { .. }) => return Err(AppError::Contended),
+            outcome => outcome?,
+        };
+        after = page.last().copied();
+        if page.len() < usize::from(BATCH) {
+            return Ok(());
+        }
+    }
 }
 
 /// Has a company belong to the successor of its parent, or to none when the successor belongs to it.

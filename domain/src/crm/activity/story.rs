@@ -11,6 +11,18 @@ use crate::{
 };
 
 impl Story for Activity {
+    fn phase(&self) -> &'static str {
+        if self.erased {
+            "erased"
+        } else if self.deleted {
+            "deleted"
+        } else if self.completed_at.is_some() {
+            "completed"
+        } else {
+            "open"
+        }
+    }
+
     #[expect(clippy::expect_used, reason = "the values are valid, and this is for tests alone")]
     fn story() -> Vec<ActivityCommand> {
         life().expect("valid values")

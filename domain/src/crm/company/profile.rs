@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Ancestry, CompanyChange, CompanyError, CompanyEvent, MAX_DOMAINS};
 use crate::{
-    crm::custom_field::{AttributeChange, Schema, check_count, note_unique},
+    crm::custom_field::{AttributeChange, Schema, check_count, replaced},
     ids::{CompanyId, ProjectId, UserId},
     values::{
-        Address, AttributeKey, AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, Tag, Title, Website,
+        Address, AttributeKey, AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, RecordRef, Tag, Title,
+        Website,
     },
 };
 
@@ -127,40 +129,15 @@ impl CompanyProfile {
         events.extend(change.owner_id.differing(self.owner_id.as_ref()).map(|owner_id| OwnerChanged { owner_id }));
         let project = change.project_id.differing(self.project_id.as_ref());
         events.extend(project.map(|project_id| ProjectChanged { project_id }));
-        events.extend(self.attributes_changed(&change.schema, change.attributes)?);
+        let attributes = change.schema.changed(&self.attributes, &self.unique_attributes, change.attributes)?;
+        events.extend(attributes.into_iter().map(attribute_event));
         Ok(events)
     }
 
     /// The same, with custom attributes as they may be.
     pub(super) fn defined(mut self: Box<Self>, schema: &Schema) -> Result<Box<Self>, CompanyError> {
-        for AttributeChange { key, value, unique } in schema.begun(std::mem::take(&mut self.attributes))? {
-            note_unique(&mut self.unique_attributes, &key, unique);
-            self.attributes.extend(value.map(|value| (key, value)));
-        }
-        check_count(self.attributes.len())?;
+        schema.define(&mut self.attributes, &mut self.unique_attributes)?;
         Ok(self)
-    }
-
-    fn attributes_changed(
-        &self,
-        schema: &Schema,
-        wanted: BTreeMap<AttributeKey, Option<AttributeValue>>,
-    ) -> Result<Vec<CompanyEvent>, CompanyError> {
-        let changes = schema.changes(|key| self.attributes.get(key).map(Some), &self.unique_attributes, wanted)?;
-        let mut keys: BTreeSet<_> = self.attributes.keys().collect();
-        for AttributeChange { key, value, .. } in &changes {
-            if value.is_some() {
-                keys.insert(key)
-            } else {
-                keys.remove(key)
-            };
-        }
-        check_count(keys.len())?;
-        let event = |AttributeChange { key, value, unique }| match value {
-            Some(value) => CompanyEvent::AttributeSet { key, value, unique },
-            None => CompanyEvent::AttributeRemoved { key },
-        };
-        Ok(changes.into_iter().map(event).collect())
     }
 
     pub(super) fn tagged(&self, tags: &BTreeSet<Tag>) -> Result<Vec<CompanyEvent>, CompanyError> {
@@ -171,6 +148,18 @@ impl CompanyProfile {
     pub(super) fn untagged(&self, tags: &BTreeSet<Tag>) -> Option<CompanyEvent> {
         let tags = Tag::taken(&self.tags, tags);
         (!tags.is_empty()).then_some(CompanyEvent::Untagged { tags })
+    }
+
+    /// What differs once a record stands in another one's place to which custom attributes refer.
+    pub(super) fn replaced(&self, record: RecordRef, by: Uuid) -> Vec<CompanyEvent> {
+        replaced(self.attributes.iter(), record, by).into_iter().map(attribute_event).collect()
+    }
+}
+
+fn attribute_event(AttributeChange { key, value, unique }: AttributeChange) -> CompanyEvent {
+    match value {
+        Some(value) => CompanyEvent::AttributeSet { key, value, unique },
+        None => CompanyEvent::AttributeRemoved { key },
     }
 }
 

@@ -83,6 +83,7 @@ fn life() -> Result<Vec<CompanyCommand>, Invalid> {
         CompanyCommand::Tag(BTreeSet::from([Tag::new("customer")?])),
         CompanyCommand::Untag(BTreeSet::from([Tag::new("harbour")?])),
         CompanyCommand::Absorb(Box::new(absorption)),
+        CompanyCommand::ReplaceParent { parent_id: Uuid::from_u128(5).into(), by: None },
         CompanyCommand::Delete,
         CompanyCommand::Restore,
         CompanyCommand::Merge { into: Uuid::from_u128(7).into() },

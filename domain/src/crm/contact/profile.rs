@@ -267,9 +267,9 @@ impl ContactProfile {
     /// One event for each thing that differs.
     pub(super) fn changes(&self, change: ContactChange) -> Result<Vec<ContactEvent>, ContactError> {
         use ContactEvent::{
-            AddressChanged, AttributeRemoved, AttributeSet, BirthdayChanged, ConsentChanged, EmailChanged,
-            ExternalIdsChanged, HandleChanged, JobTitleChanged, LanguageChanged, LifecycleStageChanged, OwnerChanged,
-            PhoneChanged, ProjectChanged, Renamed, SourceChanged, TimeZoneChanged,
+            AddressChanged, BirthdayChanged, ConsentChanged, EmailChanged, ExternalIdsChanged, HandleChanged,
+            JobTitleChanged, LanguageChanged, LifecycleStageChanged, OwnerChanged, PhoneChanged, ProjectChanged,
+            Renamed, SourceChanged, TimeZoneChanged,
         };
         let mut events = Vec::new();
         let name = change.name.map(Personal::from).filter(|name| *name != self.name);
@@ -302,10 +302,7 @@ impl ContactProfile {
         let present = |key: &AttributeKey| self.attributes.get(key).map(Personal::known);
         let attributes = change.schema.changes(present, &self.unique_attributes, change.attributes);
         let attributes = attributes.map_err(ContactError::Attribute)?.into_iter();
-        events.extend(attributes.map(|AttributeChange { key, value, unique }| match value {
-            Some(value) => AttributeSet { key, value: value.into(), unique },
-            None => AttributeRemoved { key },
-        }));
+        events.extend(attributes.map(attribute_event));
         self.after(&events).checked()?;
         Ok(events)
     }
@@ -368,5 +365,13 @@ impl ContactProfile {
             attributes: union(&this.attributes, other.attributes),
         }
         .checked()
+    }
+}
+
+/// What tells of a change of a custom attribute.
+pub(super) fn attribute_event(AttributeChange { key, value, unique }: AttributeChange) -> ContactEvent {
+    match value {
+        Some(value) => ContactEvent::AttributeSet { key, value: value.into(), unique },
+        None => ContactEvent::AttributeRemoved { key },
     }
 }

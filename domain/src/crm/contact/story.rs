@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     crm::Schema,
+    ids::CompanyId,
     kernel::{Aggregate, Invalid, Patch, Personal, testing::Story},
     values::{
         Address, AddressParts, AttributeKey, AttributeValue, Email, ExternalId, Handle, Label, Language,
-        LifecycleStage, PersonName, PhoneNumber, Point, Points, SystemName, Tag, TimeZone,
+        LifecycleStage, PersonName, PhoneNumber, Point, Points, RecordRef, SystemName, Tag, TimeZone,
     },
 };
 
@@ -41,7 +42,7 @@ fn life() -> Result<Vec<ContactCommand>, Invalid> {
         ..ContactProfile::named(PersonName::new("Ana L.")?)
     }));
     let other = Contact::init(&other).ok_or_else(|| Invalid::new("story", "begins with a creation"))?;
-    let company = Uuid::from_u128(5).into();
+    let company: CompanyId = Uuid::from_u128(5).into();
     let employment = Employment {
         role: Some(Label::new("Engineer")?),
         since: NaiveDate::from_ymd_opt(2020, 3, 1),
@@ -53,7 +54,8 @@ fn life() -> Result<Vec<ContactCommand>, Invalid> {
         ContactCommand::Tag(BTreeSet::from([Tag::new("lisbon")?, Tag::new("customer")?])),
         ContactCommand::Untag(BTreeSet::from([Tag::new("vip")?])),
         ContactCommand::LinkCompany { company_id: company, employment, seen: true },
-        ContactCommand::UnlinkCompany(company),
+        ContactCommand::ReplaceRecord { record: RecordRef::company(company), by: Uuid::from_u128(8) },
+        ContactCommand::UnlinkCompany(Uuid::from_u128(8).into()),
         ContactCommand::Absorb { contact_id: Uuid::from_u128(6).into(), contact: Some(Box::new(other)) },
         ContactCommand::Delete,
         ContactCommand::Restore,

@@ -6,7 +6,10 @@
 use std::collections::BTreeSet;
 
 use super::{ContactListError, ContactListEvent};
-use crate::ids::ContactId;
+use crate::{
+    ids::ContactId,
+    kernel::{Reference, Referral},
+};
 
 /// How many contacts one command adds or removes.
 pub const MAX_MEMBERS: usize = 10_000;
@@ -30,6 +33,29 @@ pub(super) fn added(
 pub(super) fn removed(contact_ids: &BTreeSet<ContactId>) -> Result<Vec<ContactListEvent>, ContactListError> {
     check(contact_ids)?;
     Ok(parts(contact_ids).map(|contact_ids| ContactListEvent::MembersRemoved { contact_ids }).collect())
+}
+
+/// Who is on the list from an event on, and who is not.
+pub(super) fn referrals(event: &ContactListEvent) -> Vec<Referral> {
+    let contact = |id: &ContactId| Reference::new("contact", *id);
+    match event {
+        ContactListEvent::MembersAdded { contact_ids } => {
+            contact_ids.iter().map(|id| Referral::Begins(contact(id))).collect()
+        }
+        ContactListEvent::MembersRemoved { contact_ids } => {
+            contact_ids.iter().map(|id| Referral::Ends(contact(id))).collect()
+        }
+        ContactListEvent::MemberReplaced { loser_id, winner_id } => {
+            vec![Referral::Ends(contact(loser_id)), Referral::Begins(contact(winner_id))]
+        }
+        ContactListEvent::Created(_)
+        | ContactListEvent::Renamed { .. }
+        | ContactListEvent::Described { .. }
+        | ContactListEvent::OwnerChanged { .. }
+        | ContactListEvent::ProjectChanged { .. }
+        | ContactListEvent::Deleted {}
+        | ContactListEvent::Restored {} => Vec::new(),
+    }
 }
 
 fn check(contact_ids: &BTreeSet<ContactId>) -> Result<(), ContactListError> {

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use uuid::Uuid;
+
 use super::CustomFieldProfile;
 use crate::{
     kernel::{Aggregate, Invalid, UniqueKey},
@@ -36,11 +38,19 @@ pub trait Attributed: Aggregate {
 
 /// The records to which attributes refer.
 pub(in crate::crm) fn referred<'a>(values: impl Iterator<Item = &'a AttributeValue>) -> Vec<RecordRef> {
-    let records = values.filter_map(|value| match value {
-        AttributeValue::Record(record) => Some(*record),
-        _ => None,
-    });
-    records.collect()
+    values.filter_map(AttributeValue::record).collect()
+}
+
+/// What becomes of attributes that refer to a record which another one took in. None of them is unique from then on, since the
+/// value may be that of somebody else.
+pub(in crate::crm) fn replaced<'a>(
+    attributes: impl Iterator<Item = (&'a AttributeKey, &'a AttributeValue)>,
+    record: RecordRef,
+    by: Uuid,
+) -> Vec<AttributeChange> {
+    let naming = attributes.filter(|(_, value)| value.record() == Some(record) && record.id != by);
+    let value = AttributeValue::Record(RecordRef { id: by, ..record });
+    naming.map(|(key, _)| AttributeChange { key: key.clone(), value: Some(value.clone()), unique: false }).collect()
 }
 
 /// What becomes of a custom attribute.
@@ -108,6 +118,39 @@ impl Schema {
             }
             changes.push(AttributeChange { key, value, unique });
         }
+        Ok(changes)
+    }
+
+    /// Gives a new record its attributes, of which `attributes` holds those that were given.
+    pub(in crate::crm) fn define(
+        &self,
+        attributes: &mut BTreeMap<AttributeKey, AttributeValue>,
+        unique_attributes: &mut BTreeSet<AttributeKey>,
+    ) -> Result<(), Invalid> {
+        for AttributeChange { key, value, unique } in self.begun(std::mem::take(attributes))? {
+            note_unique(unique_attributes, &key, unique);
+            attributes.extend(value.map(|value| (key, value)));
+        }
+        check_count(attributes.len())
+    }
+
+    /// What differs from a record's attributes, which are not too many then.
+    pub(in crate::crm) fn changed(
+        &self,
+        attributes: &BTreeMap<AttributeKey, AttributeValue>,
+        unique_attributes: &BTreeSet<AttributeKey>,
+        wanted: BTreeMap<AttributeKey, Option<AttributeValue>>,
+    ) -> Result<Vec<AttributeChange>, Invalid> {
+        let changes = self.changes(|key| attributes.get(key).map(Some), unique_attributes, wanted)?;
+        let mut keys: BTreeSet<_> = attributes.keys().collect();
+        for AttributeChange { key, value, .. } in &changes {
+            if value.is_some() {
+                keys.insert(key)
+            } else {
+                keys.remove(key)
+            };
+        }
+        check_count(keys.len())?;
         Ok(changes)
     }
 

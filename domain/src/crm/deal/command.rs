@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
 
 use super::DealProfile;
 use crate::{
     crm::{Pipeline, Schema},
     ids::{CompanyId, ContactId, PipelineId, ProjectId, StageId, UserId},
     kernel::Patch,
-    values::{AttributeKey, AttributeValue, Label, Money, Tag, Title},
+    values::{AttributeKey, AttributeValue, Label, Money, RecordRef, Tag, Title},
 };
 
 /// What can be asked of a deal. A pipeline is the one that the deal is in, or is to come to, as it was seen before the
@@ -79,19 +80,12 @@ pub enum DealCommand {
     },
     /// Name companies no more.
     UnlinkCompanies(BTreeSet<CompanyId>),
-    /// Where a contact is named, name the one of which it is part; also where the deal is closed or deleted.
-    ReplaceContact {
-        /// The contact that was taken in.
-        contact_id: ContactId,
-        /// The contact that took it in.
-        by: ContactId,
-    },
-    /// Where a company is named, name the one that took it in; also where the deal is closed or deleted.
-    ReplaceCompany {
-        /// The company that was taken in.
-        company_id: CompanyId,
-        /// The company that took it in.
-        by: CompanyId,
+    /// Where a record is named, name the one of which it is part now; also where the deal is closed or deleted.
+    ReplaceRecord {
+        /// The record that was taken in.
+        record: RecordRef,
+        /// The record of the same type that took it in.
+        by: Uuid,
     },
     /// Where it is open in a stage that was retired, go to the one that took the stage's place; also where it is deleted.
     LeaveStage {

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{DealChange, DealError, DealEvent, MAX_COMPANIES, MAX_CONTACTS, Seen, journey::check_stage};
 use crate::{
-    crm::custom_field::{AttributeChange, Schema, check_count, note_unique},
+    crm::custom_field::{AttributeChange, Schema, replaced},
     ids::{CompanyId, ContactId, PipelineId, ProjectId, StageId, UserId},
     kernel::Patch,
-    values::{AttributeKey, AttributeValue, Label, Money, Tag, Title},
+    values::{AttributeKey, AttributeValue, Label, Money, RecordRef, RecordType, Tag, Title},
 };
 
 /// What is known about a deal.
@@ -104,40 +105,15 @@ impl DealProfile {
         events.extend(change.owner_id.differing(self.owner_id.as_ref()).map(|owner_id| OwnerChanged { owner_id }));
         let project = change.project_id.differing(self.project_id.as_ref());
         events.extend(project.map(|project_id| ProjectChanged { project_id }));
-        events.extend(self.attributes_changed(&change.schema, change.attributes)?);
+        let attributes = change.schema.changed(&self.attributes, &self.unique_attributes, change.attributes)?;
+        events.extend(attributes.into_iter().map(attribute_event));
         Ok(events)
     }
 
     /// The same, with custom attributes as they may be.
     fn defined(mut self: Box<Self>, schema: &Schema) -> Result<Box<Self>, DealError> {
-        for AttributeChange { key, value, unique } in schema.begun(std::mem::take(&mut self.attributes))? {
-            note_unique(&mut self.unique_attributes, &key, unique);
-            self.attributes.extend(value.map(|value| (key, value)));
-        }
-        check_count(self.attributes.len())?;
+        schema.define(&mut self.attributes, &mut self.unique_attributes)?;
         Ok(self)
-    }
-
-    fn attributes_changed(
-        &self,
-        schema: &Schema,
-        wanted: BTreeMap<AttributeKey, Option<AttributeValue>>,
-    ) -> Result<Vec<DealEvent>, DealError> {
-        let changes = schema.changes(|key| self.attributes.get(key).map(Some), &self.unique_attributes, wanted)?;
-        let mut keys: BTreeSet<_> = self.attributes.keys().collect();
-        for AttributeChange { key, value, .. } in &changes {
-            if value.is_some() {
-                keys.insert(key)
-            } else {
-                keys.remove(key)
-            };
-        }
-        check_count(keys.len())?;
-        let event = |AttributeChange { key, value, unique }| match value {
-            Some(value) => DealEvent::AttributeSet { key, value, unique },
-            None => DealEvent::AttributeRemoved { key },
-        };
-        Ok(changes.into_iter().map(event).collect())
     }
 
     pub(super) fn tagged(&self, tags: &BTreeSet<Tag>) -> Result<Vec<DealEvent>, DealError> {
@@ -182,22 +158,42 @@ impl DealProfile {
         (!company_ids.is_empty()).then_some(DealEvent::CompaniesUnlinked { company_ids })
     }
 
-    pub(super) fn contact_replaced(&self, contact_id: ContactId, by: ContactId) -> Vec<DealEvent> {
-        let Some(unlinked) = self.contacts_unlinked(BTreeSet::from([contact_id])).filter(|_| contact_id != by) else {
-            return vec![];
-        };
-        let linked =
-            (!self.contact_ids.contains(&by)).then(|| DealEvent::ContactsLinked { contact_ids: BTreeSet::from([by]) });
-        std::iter::once(unlinked).chain(linked).collect()
+    /// What differs once a record stands in another one's place.
+    pub(super) fn replaced(&self, record: RecordRef, by: Uuid) -> Vec<DealEvent> {
+        let mut events = Vec::new();
+        if record.id != by {
+            match record.record_type {
+                RecordType::Contact => events.extend(self.contact_replaced(record.id.into(), by.into())),
+                RecordType::Company => events.extend(self.company_replaced(record.id.into(), by.into())),
+                RecordType::Deal => {}
+            }
+        }
+        let attributes = replaced(self.attributes.iter(), record, by).into_iter();
+        events.extend(attributes.map(attribute_event));
+        events
     }
 
-    pub(super) fn company_replaced(&self, company_id: CompanyId, by: CompanyId) -> Vec<DealEvent> {
-        let Some(unlinked) = self.companies_unlinked(BTreeSet::from([company_id])).filter(|_| company_id != by) else {
-            return vec![];
-        };
-        let linked =
-            (!self.company_ids.contains(&by)).then(|| DealEvent::CompaniesLinked { company_ids: BTreeSet::from([by]) });
-        std::iter::once(unlinked).chain(linked).collect()
+    fn contact_replaced(&self, contact_id: ContactId, by: ContactId) -> impl Iterator<Item = DealEvent> + use<> {
+        let unlinked = self.contacts_unlinked(BTreeSet::from([contact_id]));
+        let contact_ids = BTreeSet::from([by]);
+        let linked = (unlinked.is_some() && !self.contact_ids.contains(&by))
+            .then_some(DealEvent::ContactsLinked { contact_ids });
+        unlinked.into_iter().chain(linked)
+    }
+
+    fn company_replaced(&self, company_id: CompanyId, by: CompanyId) -> impl Iterator<Item = DealEvent> + use<> {
+        let unlinked = self.companies_unlinked(BTreeSet::from([company_id]));
+        let company_ids = BTreeSet::from([by]);
+        let linked = (unlinked.is_some() && !self.company_ids.contains(&by))
+            .then_some(DealEvent::CompaniesLinked { company_ids });
+        unlinked.into_iter().chain(linked)
+    }
+}
+
+fn attribute_event(AttributeChange { key, value, unique }: AttributeChange) -> DealEvent {
+    match value {
+        Some(value) => DealEvent::AttributeSet { key, value, unique },
+        None => DealEvent::AttributeRemoved { key },
     }
 }
 

@@ -6,15 +6,24 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Deal, DealChange, DealCommand, DealProfile, Seen};
+use super::{Deal, DealChange, DealCommand, DealProfile, DealStatus, Seen};
 use crate::{
     crm::Schema,
     crm::{Pipeline, PipelineProfile, Stage},
     kernel::{Invalid, Patch, testing::Story},
-    values::{AttributeKey, AttributeValue, Currency, Label, Money, Percent, Tag, Title},
+    values::{AttributeKey, AttributeValue, Currency, Label, Money, Percent, RecordRef, Tag, Title},
 };
 
 impl Story for Deal {
+    fn phase(&self) -> &'static str {
+        match self.status {
+            _ if self.deleted => "deleted",
+            DealStatus::Open => "open",
+            DealStatus::Won => "won",
+            DealStatus::Lost => "lost",
+        }
+    }
+
     #[expect(clippy::expect_used, reason = "the values are valid, and this is for tests alone")]
     fn story() -> Vec<DealCommand> {
         life().expect("valid values")
@@ -93,6 +102,7 @@ fn life() -> Result<Vec<DealCommand>, Invalid> {
         DealCommand::UnlinkContacts(BTreeSet::from([contacts[0].into()])),
         DealCommand::LinkCompanies { company_ids: company_ids.clone(), seen: company_ids },
         DealCommand::UnlinkCompanies(BTreeSet::from([companies[0].into()])),
+        DealCommand::ReplaceRecord { record: RecordRef::contact(contacts[1]), by: Uuid::from_u128(23) },
         DealCommand::Move {
             pipeline_id,
             stage_id: Uuid::from_u128(12).into(),

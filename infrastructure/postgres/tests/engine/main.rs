@@ -26,6 +26,7 @@ mod lists;
 mod migrations;
 mod partitions;
 mod pipelines;
+mod plans;
 mod policies;
 mod privacy;
 mod projection;

@@ -7,8 +7,12 @@ use fairlead_application::{
     ports::{IdGenerator, System},
 };
 use fairlead_domain::{
-    crm::{Activity, Comment, Company, Contact, Deal},
+    crm::{
+        Activity, AttributeKind, Comment, Company, Contact, ContactCommand, ContactList, ContactProfile,
+        CustomFieldProfile, Deal, Schema,
+    },
     kernel::testing::Story,
+    values::{AttributeKey, AttributeValue, Label, PersonName, RecordRef, RecordType},
 };
 use fairlead_migrations::{Login, Migrator, MigratorTrait, connect_as_owner, prepare};
 use fairlead_testing::{
@@ -49,6 +53,21 @@ async fn references_of_what_is_there_already_are_noted() {
             }
         }
     }
+    /// A contact with a custom attribute that refers to another.
+    async fn refer(engine: &Engine) {
+        let (key, record) = (AttributeKey::new("partner").unwrap(), RecordRef::contact(System.next()));
+        let mut field = CustomFieldProfile::new(
+            RecordType::Contact,
+            key.clone(),
+            Label::new("Partner").unwrap(),
+            AttributeKind::Reference,
+        );
+        field.refers_to = Some(RecordType::Contact);
+        let mut profile = ContactProfile::named(PersonName::new("Ana").unwrap());
+        profile.attributes.insert(key, AttributeValue::Record(record).into());
+        let create = ContactCommand::Create(Box::new(profile), Schema::new([field], [record].into()));
+        engine.app.execute::<Contact>(&caller(), System.next().into(), Expected::New, create).await.unwrap();
+    }
     let database = TestDatabase::create().await;
     let engine = Engine::start(&database).await;
     live::<Contact>(&engine).await;
@@ -56,6 +75,8 @@ async fn references_of_what_is_there_already_are_noted() {
     live::<Deal>(&engine).await;
     live::<Activity>(&engine).await;
     live::<Comment>(&engine).await;
+    live::<ContactList>(&engine).await;
+    refer(&engine).await;
     let admin = database.admin().await;
     let noted = async || -> Vec<String> {
         let rows = admin.query("select r::text from engine.record_references r order by r", &[]).await.unwrap();

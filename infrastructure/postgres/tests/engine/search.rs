@@ -171,6 +171,18 @@ async fn search_finds_what_a_look_at_every_record_finds() {
 
 /// Two tenants of so many contacts each, of which few are called Zoé, and all have `example` in their address.
 pub(crate) async fn crowd(admin: &Client, count: i32) -> [Uuid; 2] {
+    crowd_with(admin, count, "").await
+}
+
+/// The same, with more to be done to them by SQL. Indexes are made afterwards, which is quicker.
+pub(crate) async fn crowd_with(admin: &Client, count: i32, more: &str) -> [Uuid; 2] {
+    let sql = "select indexname, indexdef from pg_indexes
+                where schemaname = 'crm' and tablename = 'contacts' and indexname <> 'contacts_pkey'";
+    let indexes: Vec<(String, String)> =
+        admin.query(sql, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
+    for (name, _) in &indexes {
+        admin.batch_execute(&format!("drop index crm.{name}")).await.unwrap();
+    }
     let tenants = [caller(), caller()].map(|cx| Uuid::from(cx.tenant()));
     let fill = "insert into crm.contacts (tenant_id, id, subject_id, version, name, emails, phones, parts, tags, created_at,
                                           updated_at, state, words)
@@ -187,6 +199,10 @@ pub(crate) async fn crowd(admin: &Client, count: i32) -> [Uuid; 2] {
           cross join lateral (values (first || ' ' || g)) n (name)";
     for tenant in &tenants {
         admin.execute(fill, &[tenant, &count]).await.unwrap();
+    }
+    admin.batch_execute(more).await.unwrap();
+    for (_, definition) in &indexes {
+        admin.batch_execute(definition).await.unwrap();
     }
     // A server in operation has statistics, too.
     admin.batch_execute("analyze crm.contacts").await.unwrap();

@@ -1,5 +1,6 @@
 //! What names a record that is merged, or a stage that is retired, names the one in its place: whichever came first.
 
+mod members;
 mod races;
 mod records;
 
@@ -11,8 +12,8 @@ use fairlead_application::{
     access::{Authorized, System as Everything},
     administration::SubscriptionAdministration,
     crm::{
-        FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowStages, ForgetContacts, merge_companies,
-        merge_contacts,
+        FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowMembers, FollowStages, ForgetContacts,
+        merge_companies, merge_contacts,
     },
     policy::AnyPolicy,
     ports::{IdGenerator, System},
@@ -24,7 +25,7 @@ use fairlead_domain::{
         PipelineProfile, Schema, Seen, Stage as PipelineStage,
     },
     kernel::{Aggregate, Patch},
-    values::{Label, Percent, PersonName, RecordRef, RecordType, Title},
+    values::{Label, Percent, PersonName, RecordRef, Title},
 };
 use fairlead_postgres::PostgresAdministration;
 use fairlead_testing::{
@@ -46,10 +47,6 @@ fn fresh() -> Uuid {
 
 fn at() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
-}
-
-fn company(id: Uuid) -> RecordRef {
-    RecordRef { record_type: RecordType::Company, id }
 }
 
 fn all<Id: From<Uuid> + Ord>(ids: &[Uuid]) -> BTreeSet<Id> {
@@ -76,11 +73,12 @@ impl Stage {
     }
 
     async fn work(&mut self) {
-        let policies: [Arc<dyn AnyPolicy>; 6] = [
+        let policies: [Arc<dyn AnyPolicy>; 7] = [
             Arc::new(FollowContacts::new()),
             Arc::new(FollowCompanies::new()),
             Arc::new(FollowDeals::new()),
             Arc::new(FollowActivities::new()),
+            Arc::new(FollowMembers::new()),
             Arc::new(FollowStages::new()),
             Arc::new(ForgetContacts::new()),
         ];

@@ -7,7 +7,7 @@ use fairlead_domain::{
 };
 use uuid::Uuid;
 
-use super::{Stage, all, company};
+use super::{Stage, all};
 
 /// The merge is committed before what names the loser: with policies that meet both of them late, and with those of merges having
 /// found nobody by then.
@@ -23,7 +23,7 @@ async fn named_after_the_merge(settled_before: bool) {
     let [ana, bo, cy] = [stage.contact("Ana").await, stage.contact("Bo").await, stage.contact("Cy").await];
     let [winner, loser] = [stage.company(None).await, stage.company(None).await];
     let (moved, child, linked) = (stage.company(None).await, stage.deal(&[], &[]).await, stage.contact("Di").await);
-    let later = stage.note(&[company(winner)]).await;
+    let later = stage.note(&[RecordRef::company(winner)]).await;
     stage.settled().await;
     stage.rest().await;
     // A merge that is followed by another.
@@ -46,7 +46,7 @@ async fn named_after_the_merge(settled_before: bool) {
     stage.execute::<Contact>(linked, link).await;
     let below = stage.company(Some(loser)).await;
     stage.child_of(moved, loser).await;
-    let note = stage.note(&[RecordRef::contact(bo), company(loser)]).await;
+    let note = stage.note(&[RecordRef::contact(bo), RecordRef::company(loser)]).await;
     let about = Some(vec![RecordRef::contact(bo)]);
     let change = ActivityChange { seen: [RecordRef::contact(bo)].into(), about, ..ActivityChange::default() };
     stage.execute::<Activity>(later, ActivityCommand::Change(Box::new(change))).await;
@@ -57,7 +57,7 @@ async fn named_after_the_merge(settled_before: bool) {
     let companies = stage.read::<Contact>(linked).await.profile.companies;
     assert_eq!(companies.into_keys().map(Uuid::from).collect::<Vec<_>>(), [winner]);
     assert_eq!((stage.parent(below).await, stage.parent(moved).await), (Some(winner), Some(winner)));
-    assert_eq!(stage.read::<Activity>(note).await.profile.about, [RecordRef::contact(cy), company(winner)]);
+    assert_eq!(stage.read::<Activity>(note).await.profile.about, [RecordRef::contact(cy), RecordRef::company(winner)]);
     assert_eq!(stage.read::<Activity>(later).await.profile.about, [RecordRef::contact(cy)]);
 }
 
@@ -107,7 +107,7 @@ async fn a_merge_meets_an_erasure() {
         let link = ContactCommand::LinkCompany { company_id: firm[1].into(), employment, seen: true };
         stage.execute::<Contact>(bo, link).await;
         let (deal, note) = (stage.deal(&[bo], &[firm[1]]).await, stage.note(&[RecordRef::contact(bo)]).await);
-        let shared = stage.note(&[RecordRef::contact(bo), company(firm[1])]).await;
+        let shared = stage.note(&[RecordRef::contact(bo), RecordRef::company(firm[1])]).await;
         stage.settled().await;
         stage.rest().await;
         stage.merge_contacts(ana, bo).await;
@@ -126,6 +126,6 @@ async fn a_merge_meets_an_erasure() {
         assert_eq!((note.profile.subject.known(), shared.profile.subject.known()), (None, None));
         assert_eq!(note.profile.about, [RecordRef::contact(ana)]);
         assert!(note.deleted && !shared.deleted, "settled before: {settled_before}");
-        assert_eq!(shared.profile.about, [RecordRef::contact(ana), company(firm[0])]);
+        assert_eq!(shared.profile.about, [RecordRef::contact(ana), RecordRef::company(firm[0])]);
     }
 }

@@ -1,19 +1,22 @@
 //! What was there before.
 
+use std::collections::BTreeMap;
+
 use fairlead_application::{
-    crm::{FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowStages},
+    crm::{FollowActivities, FollowCompanies, FollowContacts, FollowDeals, FollowMembers, FollowStages},
     policy::Policy,
 };
 use fairlead_domain::{
     crm::{
-        Activity, Company, CompanyCommand, CompanyEvent, Contact, ContactCommand, ContactEvent, ContactProfile, Deal,
-        DealCommand, Employment, Pipeline,
+        Activity, AttributeKind, Company, CompanyChange, CompanyCommand, CompanyEvent, Contact, ContactChange,
+        ContactCommand, ContactEvent, ContactProfile, CustomFieldProfile, Deal, DealChange, DealCommand, Employment,
+        Pipeline, Schema,
     },
-    values::{Label, PersonName, RecordRef},
+    values::{AttributeKey, AttributeValue, Label, PersonName, RecordRef, RecordType},
 };
 use uuid::Uuid;
 
-use super::{Stage, at, company};
+use super::{Stage, at};
 
 #[tokio::test]
 async fn whoever_named_a_contact_names_the_one_of_which_it_is_part() {
@@ -50,7 +53,7 @@ async fn whoever_named_a_company_names_the_one_that_took_it_in() {
     stage.execute::<Contact>(ana, link(loser, role("Engineer"))).await;
     stage.execute::<Contact>(bo, link(loser, role("Engineer"))).await;
     stage.execute::<Contact>(bo, link(winner, role("Director"))).await;
-    let note = stage.note(&[company(loser), company(winner)]).await;
+    let note = stage.note(&[RecordRef::company(loser), RecordRef::company(winner)]).await;
     stage.merge_companies(winner, loser).await;
     stage.settled().await;
     stage.deal_names(deal, &[], &[winner]).await;
@@ -58,8 +61,57 @@ async fn whoever_named_a_company_names_the_one_that_took_it_in() {
         let companies = stage.read::<Contact>(contact).await.profile.companies;
         assert_eq!(companies, [(winner.into(), role(known).into())].into());
     }
-    assert_eq!(stage.read::<Activity>(note).await.profile.about, [company(winner)]);
+    assert_eq!(stage.read::<Activity>(note).await.profile.about, [RecordRef::company(winner)]);
     assert_eq!((stage.parent(child).await, stage.parent(gone).await), (Some(winner), Some(winner)));
+}
+
+/// By custom attributes, of contacts, companies and deals.
+#[tokio::test]
+async fn what_refers_to_a_record_by_an_attribute_refers_to_the_one_that_took_it_in() {
+    let mut stage = Stage::new().await;
+    let [ana, bo, cy] = [stage.contact("Ana").await, stage.contact("Bo").await, stage.contact("Cy").await];
+    let [winner, loser] = [stage.company(None).await, stage.company(None).await];
+    let (firm, deal) = (stage.company(None).await, stage.deal(&[], &[]).await);
+    let value = |record| AttributeValue::Record(record);
+    let referring = async |contact: Uuid, record: RecordRef| {
+        let (attributes, schema) = (partner(value(record)), schema(record));
+        let change = ContactChange { attributes, schema, ..ContactChange::default() };
+        stage.execute::<Contact>(contact, ContactCommand::Change(Box::new(change))).await;
+    };
+    referring(cy, RecordRef::contact(bo)).await;
+    let (attributes, known) = (partner(value(RecordRef::company(loser))), schema(RecordRef::company(loser)));
+    let change = CompanyChange { attributes, schema: known, ..CompanyChange::default() };
+    stage.execute::<Company>(firm, CompanyCommand::Change(Box::new(change))).await;
+    stage.merge_contacts(ana, bo).await;
+    stage.merge_companies(winner, loser).await;
+    stage.settled().await;
+    let of_contact = async |id| stage.read::<Contact>(id).await.profile.attributes[&key()].known().cloned();
+    assert_eq!(of_contact(cy).await, Some(value(RecordRef::contact(ana))));
+    assert_eq!(stage.read::<Company>(firm).await.profile.attributes[&key()], value(RecordRef::company(winner)));
+    // What comes to refer to it in the same moment.
+    stage.rest().await;
+    let (attributes, known) = (partner(value(RecordRef::contact(bo))), schema(RecordRef::contact(bo)));
+    let change = DealChange { attributes, schema: known, ..DealChange::default() };
+    stage.execute::<Deal>(deal, DealCommand::Change(Box::new(change))).await;
+    stage.work().await;
+    stage.settled().await;
+    assert_eq!(stage.read::<Deal>(deal).await.profile.attributes[&key()], value(RecordRef::contact(ana)));
+}
+
+fn key() -> AttributeKey {
+    AttributeKey::new("partner").unwrap()
+}
+
+fn partner(value: AttributeValue) -> BTreeMap<AttributeKey, Option<AttributeValue>> {
+    [(key(), Some(value))].into()
+}
+
+/// In which it may refer to that record.
+fn schema(record: RecordRef) -> Schema {
+    let name = Label::new("Partner").unwrap();
+    let mut field = CustomFieldProfile::new(RecordType::Contact, key(), name, AttributeKind::Reference);
+    field.refers_to = Some(record.record_type);
+    Schema::new([field], [record].into())
 }
 
 /// Two companies stand above one another in a row, and the last takes in the first: it comes to its place.
@@ -133,6 +185,10 @@ fn what_names_nobody_is_passed_over() {
     assert!(Policy::concerns(&FollowContacts::new(), &created(&contact)));
     let below =
         |parent: Option<u128>| CompanyEvent::ParentChanged { parent_id: parent.map(|id| Uuid::from_u128(id).into()) };
+    let free = AttributeValue::Text("free".to_owned());
+    let [free, partner] = [free, AttributeValue::Record(RecordRef::contact(Uuid::from_u128(2)))]
+        .map(|value| ContactEvent::AttributeSet { key: key(), value: value.into(), unique: false });
+    assert!(!Policy::concerns(&FollowContacts::new(), &free) && Policy::concerns(&FollowContacts::new(), &partner));
     assert!(!Policy::concerns(&FollowCompanies::new(), &below(None)));
     assert!(Policy::concerns(&FollowCompanies::new(), &below(Some(1))));
 }
@@ -141,5 +197,5 @@ fn what_names_nobody_is_passed_over() {
 fn names_are_for_ever() {
     let names = [FollowContacts::NAME, FollowCompanies::NAME, FollowDeals::NAME, FollowActivities::NAME];
     assert_eq!(names, ["crm.follow_contacts", "crm.follow_companies", "crm.follow_deals", "crm.follow_activities"]);
-    assert_eq!(FollowStages::NAME, "crm.follow_stages");
+    assert_eq!((FollowMembers::NAME, FollowStages::NAME), ("crm.follow_members", "crm.follow_stages"));
 }
