@@ -1,15 +1,10 @@
 //! The one path every command takes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::btree_map::Entry, sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
-use fairlead_domain::kernel::{Aggregate, ErrorKind, UniqueKey};
+use fairlead_domain::kernel::{Aggregate, ErrorKind};
 use metrics::{counter, histogram};
-use serde_json::value::RawValue;
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{debug, instrument};
 use uuid::Uuid;
@@ -18,16 +13,12 @@ use crate::{
     AppError, Context,
     access::{Authorized, Permits},
     backlog::Backlogs,
-    batch::Keys,
-    consistency::ConsistencyToken,
     lately::Lately,
-    ports::{
-        Answer, Append, Appended, Clock, EventStore, IdGenerator, Loaded, NewEvent, StoredStream, StreamAppend,
-        SubjectKey,
-    },
+    ports::{Answer, Append, Appended, Clock, EventStore, IdGenerator, Loaded, NewEvent, StoredStream},
     recorded::DecodeError,
     step::{Expected, Outcome, Receipt, Step, StepAnswer},
     trace,
+    work::{Change, Turn, Work},
 };
 
 /// How often a command is decided again after another one was quicker.
@@ -85,19 +76,6 @@ impl App {
     /// The time, for commands that say when something happened.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
-    }
-
-    /// Which living streams hold some unique keys, in their order. One round trip. Whoever may change the aggregate may learn that a
-    /// key is taken anyway.
-    ///
-    /// # Errors
-    /// [`AppError::Unavailable`], [`AppError::Internal`].
-    pub async fn holders<A: Aggregate>(
-        &self,
-        cx: &Authorized<impl Permits<A>>,
-        keys: &[UniqueKey],
-    ) -> Result<Vec<Option<Uuid>>, AppError> {
-        if keys.is_empty() { Ok(Vec::new()) } else { Ok(self.store.holders(cx, keys).await?) }
     }
 
     /// Executes one command: one round trip to the store when the stream is new, two otherwise.
@@ -195,23 +173,25 @@ impl App {
 
     /// Decides one step on what is stored and what the steps before it changed. Changes nothing when it is refused.
     pub(crate) async fn decide(&self, cx: &Context, step: &Step, work: &mut Work) -> Result<Receipt, AppError> {
+        let id = work.target(step);
         let Work { present, changes, keys } = work;
-        if let Some(stream) = present.get_mut(&step.id) {
+        if let Some(stream) = present.get_mut(&id) {
             if stream.aggregate != step.aggregate {
                 // An id of another kind of record names nothing here.
-                present.remove(&step.id);
+                present.remove(&id);
             } else if is_old(stream, step.state_version)? {
-                let events = self.store.events(cx, step.id).await?;
+                let events = self.store.events(cx, id).await?;
                 stream.state = (step.refold)(events).map_err(AppError::internal)?;
                 stream.state_version = step.state_version;
             }
         }
-        let stored = present.get(&step.id);
+        let stored = present.get(&id);
         let version = stored.map_or(0, |stream| stream.version);
-        let change = changes.get(&step.id);
+        let change = changes.get(&id);
         let state = change.map(|change| &*change.append.state).or(stored.map(|stream| &*stream.state));
+        let turn = Turn::new(id, changes);
         if step.hides(state)? {
-            return step.without_record();
+            return step.without_record(&turn);
         }
         // One by one, a command of a batch would find what those before it have stored.
         let reached = keys.as_ref().and(change).map(|change| version + count(change.append.events.len()));
@@ -220,22 +200,23 @@ impl App {
         {
             return Err(AppError::Stale { demanded, actual });
         }
-        let decision = (step.decide)(state)?;
+        let decision = (step.decide)(&turn, state)?;
+        let made = state.is_none();
         let Some(state) = decision.state else {
             let added = change.map_or(0, |change| change.append.events.len());
-            return Ok(Receipt { id: step.id, version: version + count(added) });
+            return Ok(Receipt { id, version: version + count(added), made: false });
         };
         if state.get().len() > MAX_STATE_BYTES {
             return Err(AppError::StateTooLarge { size: state.get().len(), limit: MAX_STATE_BYTES });
         }
         if let Some(keys) = keys {
-            keys.pass(step.id, &decision.keys_before, &decision.keys_after)?;
+            keys.pass(id, &decision.keys_before, &decision.keys_after)?;
         }
-        let change = match changes.entry(step.id) {
+        let change = match changes.entry(id) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let key = stored.map(|stream| stream.key.clone()).unwrap_or_default();
-                let mut change = Change::new(step, version, key, decision.keys_before);
+                let mut change = Change::new(step, id, version, key, decision.keys_before);
                 change.referred_before = decision.referred_before;
                 entry.insert(change)
             }
@@ -254,7 +235,7 @@ impl App {
             data: event.data,
             personal: event.personal,
         }));
-        Ok(Receipt { id: step.id, version: version + count(change.append.events.len()) })
+        Ok(Receipt { id, version: version + count(change.append.events.len()), made })
     }
 }
 
@@ -274,80 +255,6 @@ fn told(outcome: &Result<Outcome, AppError>) -> &'static str {
             ErrorKind::Internal => "internal",
             _ => "refused",
         },
-    }
-}
-
-/// What steps are decided on, and what they have changed so far.
-pub(crate) struct Work {
-    present: HashMap<Uuid, StoredStream>,
-    changes: BTreeMap<Uuid, Change>,
-    /// Of a batch, whose steps are to go as they would one by one; otherwise the store alone looks after keys.
-    pub(crate) keys: Option<Keys>,
-}
-
-impl Work {
-    pub(crate) fn new(present: impl IntoIterator<Item = StoredStream>, keys: Option<Keys>) -> Self {
-        let present = present.into_iter().map(|stream| (stream.id, stream)).collect();
-        Self { present, changes: BTreeMap::new(), keys }
-    }
-
-    /// The last write of the streams that were looked at.
-    pub(crate) fn seen(&self) -> Option<ConsistencyToken> {
-        self.present.values().map(|stream| stream.token).max_by_key(|token| (token.incarnation, token.xid))
-    }
-
-    pub(crate) fn into_appends(self) -> Vec<StreamAppend> {
-        self.changes.into_values().map(Change::into_append).collect()
-    }
-}
-
-/// What the steps have changed in one stream so far.
-struct Change {
-    append: StreamAppend,
-    keys_before: Vec<UniqueKey>,
-    keys_after: Vec<UniqueKey>,
-    referred_before: BTreeSet<Uuid>,
-    referred_after: BTreeSet<Uuid>,
-    referrals: BTreeMap<Uuid, bool>,
-}
-
-impl Change {
-    fn new(step: &Step, version: i64, key: SubjectKey, keys_before: Vec<UniqueKey>) -> Self {
-        Self {
-            append: StreamAppend {
-                id: step.id,
-                aggregate: step.aggregate,
-                expected: version,
-                state_version: step.state_version,
-                state: RawValue::NULL.to_owned(),
-                deleted: false,
-                erases: false,
-                key,
-                released: Vec::new(),
-                claimed: Vec::new(),
-                unreferred: Vec::new(),
-                referred: Vec::new(),
-                events: Vec::new(),
-                secrets: Vec::new(),
-            },
-            keys_before,
-            keys_after: Vec::new(),
-            referred_before: BTreeSet::new(),
-            referred_after: BTreeSet::new(),
-            referrals: BTreeMap::new(),
-        }
-    }
-
-    fn into_append(mut self) -> StreamAppend {
-        let (before, after) = (&self.keys_before, &self.keys_after);
-        self.append.released = before.iter().filter(|key| !after.contains(key)).cloned().collect();
-        let (named, names) = (&self.referred_before, &self.referred_after);
-        let told =
-            |as_referred| self.referrals.iter().filter(move |(_, refers)| **refers == as_referred).map(|(id, _)| id);
-        self.append.unreferred = named.difference(names).chain(told(false)).copied().collect();
-        self.append.referred = names.difference(named).chain(told(true)).copied().collect();
-        self.append.claimed = after.iter().filter(|key| !before.contains(key)).cloned().collect();
-        self.append
     }
 }
 

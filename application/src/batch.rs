@@ -12,11 +12,12 @@ use uuid::Uuid;
 
 use crate::{
     App, AppError, Context, Expected,
-    app::{MAX_ATTEMPTS, Work},
+    app::MAX_ATTEMPTS,
     consistency::ConsistencyToken,
     ports::{Answer, Append, Appended, Loaded, StoreError},
     step::{Refusal, Step, StepAnswer},
     trace,
+    work::Work,
 };
 
 /// What one refusal means for the others.
@@ -76,6 +77,11 @@ pub(crate) struct Keys {
 impl Keys {
     fn knowing(stored: BTreeMap<UniqueKey, Option<Uuid>>) -> Self {
         Self { stored, ..Self::default() }
+    }
+
+    /// Which stream holds a key now, as far as the store was asked for it.
+    pub(crate) fn holder(&self, key: &UniqueKey) -> Option<Uuid> {
+        self.now.get(key).or_else(|| self.stored.get(key)).copied().flatten()
     }
 
     /// Passes keys from what a stream reserved to what it reserves now.
@@ -140,8 +146,13 @@ impl App {
         mode: Mode,
         all: bool,
     ) -> Result<BatchOutcome, BatchError> {
-        let looked_at = steps.iter().filter(|step| all || step.expected != Expected::New);
-        let ids: BTreeSet<_> = looked_at.map(|step| step.id).collect();
+        let keys: BTreeSet<_> = steps.iter().filter_map(|step| step.holder.clone()).collect();
+        let mut stored = self.holding(cx, keys).await?;
+        let looked_at = steps.iter().filter_map(|step| match &step.holder {
+            Some(key) => stored.get(key).copied().flatten(),
+            None => (all || step.expected != Expected::New).then_some(step.id),
+        });
+        let ids: BTreeSet<_> = looked_at.collect();
         let ids: Vec<_> = ids.into_iter().collect();
         let loaded = match (ids.is_empty(), &cx.idempotency) {
             (true, None) => Loaded::default(),
@@ -151,7 +162,6 @@ impl App {
             return replay(cx, answer);
         }
         let present: BTreeMap<_, _> = loaded.streams.into_iter().map(|stream| (stream.id, stream)).collect();
-        let mut stored = BTreeMap::new();
         // Which keys are claimed is known when everything is decided; a refusal may bring about another claim.
         for _ in 0..MAX_ATTEMPTS {
             let mut work = Work::new(present.values().cloned(), Some(Keys::knowing(stored)));
@@ -161,16 +171,30 @@ impl App {
             if keys.unknown.is_empty() {
                 return self.store_batch(cx, answers?, work).await;
             }
-            let asked: Vec<_> = keys.unknown.into_iter().collect();
-            let holders = self.store.holders(cx, &asked).await?;
-            let taken = holders.iter().any(Option::is_some);
-            stored.extend(asked.into_iter().zip(holders));
+            let holders = self.holding(cx, keys.unknown).await?;
+            let taken = holders.values().any(Option::is_some);
+            stored.extend(holders);
             if !taken && answers.is_ok() {
                 // Nothing would be decided otherwise.
                 return self.store_batch(cx, answers?, work).await;
             }
         }
         Err(AppError::Contended.into())
+    }
+
+    /// Which living streams hold some unique keys. One round trip, or none. Whoever may change the aggregate may learn that a key
+    /// is taken anyway.
+    async fn holding(
+        &self,
+        cx: &Context,
+        keys: BTreeSet<UniqueKey>,
+    ) -> Result<BTreeMap<UniqueKey, Option<Uuid>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let keys: Vec<_> = keys.into_iter().collect();
+        let holders = self.store.holders(cx, &keys).await?;
+        Ok(keys.into_iter().zip(holders).collect())
     }
 
     async fn decide_all(
@@ -184,7 +208,9 @@ impl App {
         for (index, step) in steps.iter().enumerate() {
             answers.push(match self.decide(cx, step, work).await {
                 Ok(receipt) => StepAnswer::Done(receipt),
-                Err(error @ (AppError::Unavailable(_) | AppError::Internal(_))) => return Err(error.into()),
+                Err(error @ (AppError::Unavailable(_) | AppError::Internal(_) | AppError::Unforeseen)) => {
+                    return Err(error.into());
+                }
                 Err(error) if mode == Mode::Atomic => return Err(BatchError { index: Some(index), error }),
                 Err(error) => StepAnswer::Refused(Refusal::from(&error)),
             });

@@ -39,6 +39,9 @@ pub enum AppError {
     /// Others kept changing the stream; the command was tried several times.
     #[error("the record is changing too fast; try again")]
     Contended,
+    /// The record is otherwise than when it was looked up what a command takes to decide: that is to be looked up once more.
+    #[error("the record is changing too fast; try again")]
+    Unforeseen,
     /// Too many of the organization's events wait for being published.
     #[error("too many of the organization's events wait for being published; come back later")]
     HeldBack,
@@ -100,7 +103,9 @@ impl AppError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Refused { kind, .. } => *kind,
-            Self::Taken { .. } | Self::SubjectErased | Self::KeyInProgress | Self::Contended => ErrorKind::Conflict,
+            Self::Taken { .. } | Self::SubjectErased | Self::KeyInProgress | Self::Contended | Self::Unforeseen => {
+                ErrorKind::Conflict
+            }
             Self::Stale { .. } => ErrorKind::Stale,
             Self::Forbidden { .. } | Self::OutOfReach => ErrorKind::Forbidden,
             Self::KeyReused | Self::StateTooLarge { .. } => ErrorKind::Invalid,
@@ -118,7 +123,7 @@ impl AppError {
             Self::Taken { scope } => return format!("{scope}_taken"),
             Self::SubjectErased => "subject.erased",
             Self::Stale { .. } => "version.stale",
-            Self::Contended => "version.contended",
+            Self::Contended | Self::Unforeseen => "version.contended",
             Self::HeldBack => "organization.backlog",
             Self::Unauthenticated { code, .. } => code,
             Self::TooManyAttempts { .. } => "access.too_many_attempts",

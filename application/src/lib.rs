@@ -4,6 +4,7 @@
 pub mod access;
 pub mod administration;
 mod app;
+mod asked;
 pub mod backlog;
 pub mod batch;
 pub mod consistency;
@@ -31,9 +32,12 @@ mod step;
 pub mod subscription;
 pub mod trace;
 pub mod verify;
+mod work;
 
 pub use app::App;
+pub use asked::{Asked, Target, Wanted};
 pub use context::{Actor, Context, IdempotencyKey, TraceParent};
 pub use error::AppError;
 pub use recorded::Recorded;
 pub use step::{Expected, Outcome, Receipt, Refusal, Step, StepAnswer};
+pub use work::Turn;

@@ -17,6 +17,7 @@ use crate::{
     consistency::ConsistencyToken,
     ports::{NewSecret, StoredEvent},
     recorded::{DecodeError, EncodedEvent, decode_state, encode_event, refold},
+    work::Turn,
 };
 
 /// What the caller knows about the stream.
@@ -37,6 +38,9 @@ pub struct Receipt {
     pub id: Uuid,
     /// Its version now: the same as before when it was so already.
     pub version: i64,
+    /// Whether the command made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
 }
 
 /// What one of several commands was answered, as it is kept for those who ask again.
@@ -98,14 +102,16 @@ pub struct Outcome {
     pub replayed: bool,
 }
 
-type Decide = Box<dyn Fn(Option<&RawValue>) -> Result<Decision, AppError> + Send + Sync>;
+type Decide = Box<dyn Fn(&Turn<'_>, Option<&RawValue>) -> Result<Decision, AppError> + Send + Sync>;
 type Hides = fn(&Reach, &RawValue) -> Result<bool, DecodeError>;
 type Refold = fn(Vec<StoredEvent>) -> Result<Box<RawValue>, DecodeError>;
 
-/// One command on one stream.
+/// One command on one stream, or several that are one.
 pub struct Step {
     pub(crate) tenant: OrganizationId,
     pub(crate) id: Uuid,
+    /// Of a batch: it is about the stream that holds this key, and about `id` where none does.
+    pub(crate) holder: Option<UniqueKey>,
     pub(crate) aggregate: &'static str,
     pub(crate) state_version: i16,
     pub(crate) expected: Expected,
@@ -142,16 +148,31 @@ impl Step {
         expected: Expected,
         command: A::Command,
     ) -> Self {
+        Self::deciding::<A>(cx, id, expected, move |_, _| Ok(vec![command.clone()]))
+    }
+
+    /// Commands that are known only when it is their turn, from the state of the stream then. All of them take effect or none.
+    pub(crate) fn deciding<A: Aggregate>(
+        cx: &Authorized<impl Permits<A>>,
+        id: A::Id,
+        expected: Expected,
+        commands: impl Fn(&Turn<'_>, Option<&A>) -> Result<Vec<A::Command>, AppError> + Send + Sync + 'static,
+    ) -> Self {
         let reach = cx.reach().clone();
         Self {
             tenant: cx.tenant(),
             id: id.into(),
+            holder: None,
             aggregate: A::TYPE,
             state_version: A::STATE_VERSION,
             expected,
             decide: Box::new({
                 let reach = reach.clone();
-                move |state| decide::<A>(state, &reach, command.clone())
+                move |turn, state| {
+                    let before = state.map(decode_state::<A>).transpose().map_err(AppError::internal)?;
+                    let commands = commands(turn, before.as_ref())?;
+                    decide(before, &reach, commands)
+                }
             }),
             reach,
             hides: hides::<A>,
@@ -183,9 +204,9 @@ impl Step {
     ///
     /// # Errors
     /// The aggregate's refusal, or [`AppError::OutOfReach`].
-    pub(crate) fn without_record(&self) -> Result<Receipt, AppError> {
-        match (self.decide)(None)?.state {
-            None => Ok(Receipt { id: self.id, version: 0 }),
+    pub(crate) fn without_record(&self, turn: &Turn<'_>) -> Result<Receipt, AppError> {
+        match (self.decide)(turn, None)?.state {
+            None => Ok(Receipt { id: turn.id(), version: 0, made: false }),
             Some(_) => Err(AppError::OutOfReach),
         }
     }
@@ -209,13 +230,18 @@ fn hides<A: Aggregate>(reach: &Reach, state: &RawValue) -> Result<bool, DecodeEr
     })
 }
 
-fn decide<A: Aggregate>(state: Option<&RawValue>, reach: &Reach, command: A::Command) -> Result<Decision, AppError> {
-    let before = state.map(decode_state::<A>).transpose().map_err(AppError::internal)?;
-    let events = A::decide(before.as_ref(), command)?;
+fn decide<A: Aggregate>(before: Option<A>, reach: &Reach, commands: Vec<A::Command>) -> Result<Decision, AppError> {
     let keys_before = before.as_ref().map(reserved).unwrap_or_default();
     let referred_before = before.as_ref().map(referred).unwrap_or_default();
+    let erased_before = before.as_ref().is_some_and(A::is_erased);
+    let (mut after, mut events) = (before, Vec::new());
+    for command in commands {
+        let further = A::decide(after.as_ref(), command)?;
+        after = fold::<A>(after, &further);
+        events.extend(further);
+    }
     if events.is_empty() {
-        let deleted = before.as_ref().is_some_and(A::is_deleted);
+        let deleted = after.as_ref().is_some_and(A::is_deleted);
         return Ok(Decision {
             events: vec![],
             state: None,
@@ -228,9 +254,7 @@ fn decide<A: Aggregate>(state: Option<&RawValue>, reach: &Reach, command: A::Com
             referrals: Vec::new(),
         });
     }
-    let erased_before = before.as_ref().is_some_and(A::is_erased);
-    let after = fold::<A>(before, &events).ok_or(DecodeError::Headless { what: A::TYPE.to_owned() });
-    let after = after.map_err(AppError::internal)?;
+    let after = after.ok_or(DecodeError::Headless { what: A::TYPE.to_owned() }).map_err(AppError::internal)?;
     if !reach.covers(after.belongs()) {
         return Err(AppError::OutOfReach);
     }

@@ -90,7 +90,8 @@ fn change(id: Uuid, expected: i64, events: usize) -> StreamAppend {
 fn append(mut streams: Vec<StreamAppend>) -> Append {
     streams.sort_by_key(|stream| stream.id);
     let version = |stream: &StreamAppend| stream.expected + i64::try_from(stream.events.len()).unwrap();
-    let receipts = streams.iter().map(|stream| Receipt { id: stream.id, version: version(stream) }.into()).collect();
+    let receipts =
+        streams.iter().map(|stream| Receipt { id: stream.id, version: version(stream), made: false }.into()).collect();
     Append { occurred_at: now(), streams, receipts, seen: None }
 }
 
@@ -119,7 +120,7 @@ pub async fn stores_and_loads(store: Store) {
     let loaded = store.load(&cx, &[id, System.next()]).await.unwrap();
     let [stream] = &loaded.streams[..] else { panic!("one stream") };
     assert_eq!((stream.id, stream.aggregate.as_str(), stream.version), (id, "thing", 2));
-    assert_eq!(StepAnswer::from(Receipt { id: stream.id, version: stream.version }), receipts[0]);
+    assert_eq!(StepAnswer::from(Receipt { id: stream.id, version: stream.version, made: false }), receipts[0]);
     assert_eq!(stream.state.get().replace(' ', ""), r#"{"count":2}"#);
     assert_eq!((stream.created_at, stream.updated_at, stream.token), (created, created, token));
     let second = append(vec![change(id, 2, 1)]);
@@ -338,7 +339,7 @@ pub async fn records_a_command_that_changed_nothing(store: Store) {
     };
     let keyed = keyed(&cx, "k", 9);
     let refusal = Refusal { kind: ErrorKind::Conflict, code: "thing.done".to_owned(), detail: "no".to_owned() };
-    let receipts = vec![Receipt { id, version: 1 }.into(), StepAnswer::Refused(refusal)];
+    let receipts = vec![Receipt { id, version: 1, made: true }.into(), StepAnswer::Refused(refusal)];
     let nothing = Append { occurred_at: now(), streams: vec![], receipts: receipts.clone(), seen: Some(written) };
     let stored = store.append(&keyed, nothing).await.unwrap();
     assert!(matches!(stored, Appended::Stored(token) if token == written), "{stored:?}");

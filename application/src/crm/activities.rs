@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 
 use fairlead_domain::{
-    crm::{Activity, ActivityChange, ActivityCommand, ActivityProfile, Company, Contact, Deal},
-    ids::ActivityId,
+    crm::{Activity, ActivityCommand, Company, Contact, Deal},
     kernel::Aggregate,
     values::{RecordRef, RecordType},
 };
 
 use super::{companies::CompaniesRead, contacts::ContactsRead, deals::DealsRead, facts::living};
 use crate::{
-    App, AppError, Context, Expected, Outcome,
-    access::{Authorized, Permission, Reveals, permissions},
+    App, AppError, Asked, Context, Turn, Wanted,
+    access::{Authorized, Permission, Permits, Reveals, permissions},
     list::{Brief, Field, FieldKind, Listed},
 };
 
@@ -52,40 +51,47 @@ fn brief(activity: &Activity) -> Brief {
     }
 }
 
-/// Begins an activity.
-///
-/// # Errors
-/// `activity.unknown_record` when the caller may not read a record that it is about, or that is deleted; those of every command.
-pub async fn create_activity(
-    app: &App,
-    cx: &Authorized<ActivitiesWrite>,
-    profile: ActivityProfile,
-) -> Result<Outcome, AppError> {
-    let seen = seen(app, cx, &profile.about).await?;
-    let create = ActivityCommand::Create { profile: Box::new(profile), seen };
-    app.execute::<Activity>(cx, app.fresh(), Expected::New, create).await
+impl Asked for ActivityCommand {
+    type Of = Activity;
+    /// Those of the records that activities come to be about which live and which the caller may read.
+    type Facts = BTreeSet<RecordRef>;
+
+    async fn facts<P: Permits<Activity>>(
+        app: &App,
+        cx: &Authorized<P>,
+        all: &[Wanted<Self>],
+    ) -> Result<BTreeSet<RecordRef>, AppError> {
+        let about: BTreeSet<_> = all.iter().flat_map(|wanted| about(&wanted.asked)).copied().collect();
+        seen(app, cx, &about).await
+    }
+
+    fn commands(
+        mut self,
+        facts: &BTreeSet<RecordRef>,
+        _: &Turn<'_>,
+        _: Option<&Activity>,
+    ) -> Result<Vec<Self>, AppError> {
+        let known = about(&self).iter().filter(|record| facts.contains(record)).copied().collect();
+        match &mut self {
+            Self::Create { seen, .. } => *seen = known,
+            Self::Change(change) => change.seen = known,
+            _ => {}
+        }
+        Ok(vec![self])
+    }
 }
 
-/// Changes an activity's attributes.
-///
-/// # Errors
-/// `activity.unknown_record` when the caller may not read a record that it comes to be about, or that is deleted; those of every
-/// command.
-pub async fn change_activity(
-    app: &App,
-    cx: &Authorized<ActivitiesWrite>,
-    id: ActivityId,
-    expected: Expected,
-    mut change: ActivityChange,
-) -> Result<Outcome, AppError> {
-    if let Some(about) = &change.about {
-        change.seen = seen(app, cx, about).await?;
+/// The records that an activity comes to be about.
+fn about(command: &ActivityCommand) -> &[RecordRef] {
+    match command {
+        ActivityCommand::Create { profile, .. } => &profile.about,
+        ActivityCommand::Change(change) => change.about.as_deref().unwrap_or_default(),
+        _ => &[],
     }
-    app.execute::<Activity>(cx, id, expected, ActivityCommand::Change(Box::new(change))).await
 }
 
 /// Those of some records that live and that the caller may read.
-async fn seen(app: &App, cx: &Context, about: &[RecordRef]) -> Result<BTreeSet<RecordRef>, AppError> {
+async fn seen(app: &App, cx: &Context, about: &BTreeSet<RecordRef>) -> Result<BTreeSet<RecordRef>, AppError> {
     let mut seen = of_type::<Contact, ContactsRead>(app, cx, about, RecordType::Contact).await?;
     seen.extend(of_type::<Company, CompaniesRead>(app, cx, about, RecordType::Company).await?);
     seen.extend(of_type::<Deal, DealsRead>(app, cx, about, RecordType::Deal).await?);
@@ -95,7 +101,7 @@ async fn seen(app: &App, cx: &Context, about: &[RecordRef]) -> Result<BTreeSet<R
 async fn of_type<A: Aggregate<Id: Ord>, P: Permission + Reveals<A>>(
     app: &App,
     cx: &Context,
-    about: &[RecordRef],
+    about: &BTreeSet<RecordRef>,
     record_type: RecordType,
 ) -> Result<BTreeSet<RecordRef>, AppError> {
     let ids = about.iter().filter(|record| record.record_type == record_type).map(|record| A::Id::from(record.id));

@@ -2,19 +2,20 @@
 //! and how two become one.
 
 use fairlead_domain::{
-    crm::{Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyProfile, Kinship, Schema},
+    crm::{Absorption, Company, CompanyCommand, Kinship, Schema},
     ids::CompanyId,
-    kernel::{Aggregate, Patch},
+    kernel::Aggregate,
     values::{LifecycleStage, RecordType},
 };
 
 use super::{
-    custom_fields::execute_attributed,
-    facts::{Attempts, readable},
+    custom_fields::{schema, told},
+    facts::Attempts,
+    lineage::Lineage,
 };
 use crate::{
-    App, AppError, Expected, Outcome, Recorded, Step,
-    access::{Authorized, System, permissions},
+    App, AppError, Asked, Expected, Outcome, Recorded, Step, Turn, Wanted,
+    access::{Authorized, Permits, System, permissions},
     list::{Brief, Field, FieldKind, Listed},
 };
 
@@ -51,36 +52,34 @@ fn brief(company: &Company) -> Brief {
     Brief { title: Some(profile.name.as_str().to_owned()), detail: domain.or_else(industry) }
 }
 
-/// Makes a company known.
-///
-/// # Errors
-/// `company.unknown_parent`, `company.too_deep`, and those of every command.
-pub async fn create_company(
-    app: &App,
-    cx: &Authorized<CompaniesWrite>,
-    profile: CompanyProfile,
-) -> Result<Outcome, AppError> {
-    let id = app.fresh();
-    let ancestry = ancestry(app, &cx.on_behalf(), id, profile.parent_id).await?;
-    let command = CompanyCommand::Create(Box::new(profile), ancestry, Schema::default());
-    execute_attributed::<Company>(app, cx, id, Expected::New, command).await
+/// What companies have to know of what the organization defined, and of one another.
+#[derive(Debug)]
+pub struct CompanyFacts {
+    schema: Schema,
+    lineage: Lineage,
 }
 
-/// Changes a company's attributes.
-///
-/// # Errors
-/// `company.unknown_parent`, `company.circular`, `company.too_deep`, and those of every command.
-pub async fn change_company(
-    app: &App,
-    cx: &Authorized<CompaniesWrite>,
-    id: CompanyId,
-    expected: Expected,
-    mut change: CompanyChange,
-) -> Result<Outcome, AppError> {
-    if let Patch::Set(parent) = change.parent_id {
-        change.ancestry = ancestry(app, &cx.on_behalf(), id, parent).await?;
+impl Asked for CompanyCommand {
+    type Of = Company;
+    type Facts = CompanyFacts;
+
+    async fn facts<P: Permits<Company>>(
+        app: &App,
+        cx: &Authorized<P>,
+        all: &[Wanted<Self>],
+    ) -> Result<CompanyFacts, AppError> {
+        let mut commands: Vec<_> = all.iter().map(|wanted| wanted.asked.clone()).collect();
+        let parents = commands.iter_mut().filter_map(|command| command.parent()).map(|(parent, _)| parent).collect();
+        let lineage = Lineage::above(app, &cx.on_behalf(), parents).await?;
+        Ok(CompanyFacts { schema: schema::<Company>(app, cx, commands).await?, lineage })
     }
-    execute_attributed::<Company>(app, cx, id, expected, CompanyCommand::Change(Box::new(change))).await
+
+    fn commands(mut self, facts: &CompanyFacts, turn: &Turn<'_>, _: Option<&Company>) -> Result<Vec<Self>, AppError> {
+        if let Some((parent, ancestry)) = self.parent() {
+            *ancestry = facts.lineage.ancestry(turn, parent)?;
+        }
+        Ok(vec![told::<Company>(self, &facts.schema)])
+    }
 }
 
 /// Makes one company of two: the winner takes the loser in, which counts as deleted from then on. The outcome is the winner's.
@@ -130,28 +129,6 @@ async fn attempt_merge(
     let mut outcome = app.execute_all(cx, &steps).await?;
     outcome.receipts = outcome.receipts.split_off(outcome.receipts.len().saturating_sub(1));
     Ok(outcome)
-}
-
-/// How a company that is to be the parent stands to the child, as far as the caller may read it.
-pub(super) async fn ancestry(
-    app: &App,
-    within: &Authorized<System>,
-    child: CompanyId,
-    parent: Option<CompanyId>,
-) -> Result<Ancestry, AppError> {
-    let Some(parent) = parent else { return Ok(Ancestry::Sound) };
-    if parent == child {
-        return Ok(Ancestry::Circular);
-    }
-    let living = |company: &Recorded<Company>| !company.state.is_deleted();
-    if !readable::<Company, CompaniesRead>(app, within, parent).await?.as_ref().is_some_and(living) {
-        return Ok(Ancestry::Unknown);
-    }
-    Ok(match above(app, within, parent).await? {
-        Some(above) if above.contains(&child) => Ancestry::Circular,
-        Some(above) if above.len() < Company::MAX_LEVELS => Ancestry::Sound,
-        _ => Ancestry::TooDeep,
-    })
 }
 
 async fn kinship(

@@ -1,7 +1,7 @@
 //! Contacts: who may do what with them, and by what their lists are filtered and sorted.
 
 use fairlead_domain::{
-    crm::{Company, Contact, ContactCommand, ContactError, Employment},
+    crm::{Company, Contact, ContactCommand, ContactError, Employment, Schema},
     ids::{CompanyId, ContactId},
     kernel::Aggregate,
     values::{LifecycleStage, RecordType},
@@ -9,10 +9,11 @@ use fairlead_domain::{
 
 use super::{
     companies::CompaniesRead,
+    custom_fields::{schema, told},
     facts::{Attempts, living},
 };
 use crate::{
-    App, AppError, Expected, Outcome, Recorded, Step,
+    App, AppError, Asked, Expected, Outcome, Recorded, Step, Turn, Wanted,
     access::{Authorized, Permits, permissions},
     list::{Brief, Field, FieldKind, Listed},
 };
@@ -57,6 +58,23 @@ fn brief(contact: &Contact) -> Brief {
     let email = profile.emails.primary().map(|email| email.as_str().to_owned());
     let phone = || profile.phones.primary().map(|phone| phone.as_str().to_owned());
     Brief { title: profile.name.known().map(|name| name.as_str().to_owned()), detail: email.or_else(phone) }
+}
+
+impl Asked for ContactCommand {
+    type Of = Contact;
+    type Facts = Schema;
+
+    async fn facts<P: Permits<Contact>>(
+        app: &App,
+        cx: &Authorized<P>,
+        all: &[Wanted<Self>],
+    ) -> Result<Schema, AppError> {
+        schema::<Contact>(app, cx, all.iter().map(|wanted| wanted.asked.clone()).collect()).await
+    }
+
+    fn commands(self, schema: &Schema, _: &Turn<'_>, _: Option<&Contact>) -> Result<Vec<Self>, AppError> {
+        Ok(vec![told::<Contact>(self, schema)])
+    }
 }
 
 /// Says how a person belongs to a company.

@@ -9,7 +9,7 @@ use fairlead_domain::{
 
 use super::{companies::CompaniesRead, contacts::ContactsRead, deals::DealsRead, facts::living};
 use crate::{
-    App, AppError, Context, Expected, Outcome,
+    App, AppError, Context,
     access::{Authorized, Permission, Permits, Reveals, permissions},
     list::{Field, FieldKind},
 };
@@ -21,45 +21,34 @@ permissions! {
     CustomFieldsWrite = "custom_fields:write", Permits<CustomField>;
 }
 
-/// Executes a command on a record that has custom attributes, which are as its organization defined them.
-///
-/// # Errors
-/// As [`App::execute`].
-pub async fn execute_attributed<A: Attributed>(
-    app: &App,
-    cx: &Authorized<impl Permits<A>>,
-    id: A::Id,
-    expected: Expected,
-    mut command: A::Command,
-) -> Result<Outcome, AppError> {
-    inform::<A>(app, cx, [&mut command]).await?;
-    app.execute::<A>(cx, id, expected, command).await
-}
-
-/// Hands commands what the organization defined for the records. One round trip a second, and where attributes refer to records
-/// one for each type of these.
+/// What the organization defined for the records that some commands are about. One round trip a second, and where attributes refer
+/// to records one for each type of these.
 ///
 /// # Errors
 /// Those of reading.
-pub async fn inform<A: Attributed>(
+pub(super) async fn schema<A: Attributed>(
     app: &App,
     cx: &Authorized<impl Permits<A>>,
-    commands: impl IntoIterator<Item = &mut A::Command>,
-) -> Result<(), AppError> {
-    let asking: Vec<_> = commands.into_iter().filter_map(A::asks).collect();
+    mut commands: Vec<A::Command>,
+) -> Result<Schema, AppError> {
+    let asking: Vec<_> = commands.iter_mut().filter_map(A::asks).map(|(records, _)| records).collect();
     if asking.is_empty() {
-        return Ok(());
+        return Ok(Schema::default());
     }
     let defined = defined(app, cx, A::RECORD_TYPE).await?;
     if defined.is_empty() {
-        return Ok(());
+        return Ok(Schema::default());
     }
-    let referred = asking.iter().flat_map(|(records, _)| records).copied().collect();
-    let schema = Schema::new(defined, readable(app, cx, &referred).await?);
-    for (_, place) in asking {
+    let referred = asking.into_iter().flatten().collect();
+    Ok(Schema::new(defined, readable(app, cx, &referred).await?))
+}
+
+/// The command, told what the organization defined.
+pub(super) fn told<A: Attributed>(mut command: A::Command, schema: &Schema) -> A::Command {
+    if let Some((_, place)) = A::asks(&mut command) {
         *place = schema.clone();
     }
-    Ok(())
+    command
 }
 
 /// The custom attributes by which lists of these records are filtered and sorted.

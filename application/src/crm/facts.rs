@@ -6,12 +6,12 @@ use fairlead_domain::kernel::Aggregate;
 use uuid::Uuid;
 
 use crate::{
-    App, AppError, Context, Expected, Recorded,
-    access::{Permission, Reveals},
+    App, AppError, Context, Expected,
+    access::{Permission, Reach, Reveals},
 };
 
 /// How many records are read at once.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 /// How often facts are gathered, when records change between being seen and being stored.
 const ATTEMPTS: usize = 5;
 
@@ -41,20 +41,9 @@ impl Attempts {
     }
 }
 
-/// A record as the caller may read it, though under another permission than the one in hand: `None` when there is none, when it
-/// is beyond the caller's reach, and when the caller may read none at all.
-///
-/// # Errors
-/// Those of reading.
-pub(super) async fn readable<A: Aggregate, P: Permission + Reveals<A>>(
-    app: &App,
-    cx: &Context,
-    id: A::Id,
-) -> Result<Option<Recorded<A>>, AppError> {
-    match cx.clone().authorize::<P>() {
-        Ok(reading) => app.read::<A>(&reading, id).await,
-        Err(_) => Ok(None),
-    }
+/// Which records the caller may read, though under another permission than the one in hand: `None` when none at all.
+pub(super) fn reading<P: Permission>(cx: &Context) -> Option<Reach> {
+    cx.clone().authorize::<P>().ok().map(|reading| reading.reach().clone())
 }
 
 /// Those of these records that live and that the caller may read, though under another permission than the one in hand: none

@@ -20,6 +20,7 @@ fn every_error_has_a_stable_code_and_a_class() {
         (AppError::Stale { demanded: 1, actual: 2 }, ErrorKind::Stale, "version.stale"),
         (AppError::SubjectErased, ErrorKind::Conflict, "subject.erased"),
         (AppError::Contended, ErrorKind::Conflict, "version.contended"),
+        (AppError::Unforeseen, ErrorKind::Conflict, "version.contended"),
         (AppError::Forbidden { permission: "contacts:read" }, ErrorKind::Forbidden, "access.forbidden"),
         (AppError::OutOfReach, ErrorKind::Forbidden, "access.out_of_reach"),
         (AppError::HeldBack, ErrorKind::TooMany, "organization.backlog"),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
+mod asked;
 mod batch;
 mod context;
 mod debug;
@@ -13,6 +14,7 @@ mod filter;
 mod house;
 mod identity;
 mod keys;
+mod late;
 mod letters;
 mod lists;
 mod members;

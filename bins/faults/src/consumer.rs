@@ -1,6 +1,13 @@
 //! A consumer that fails, hangs and is killed, and whose effects are counted.
 
-use std::{env, future::pending, process::Command, str::FromStr, time::Duration};
+use std::{
+    env,
+    future::pending,
+    process::Command,
+    str::FromStr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use deadpool_postgres::{Manager, Pool, Runtime};
@@ -28,8 +35,9 @@ pub(crate) fn command(broker: &str, database: &str) -> Command {
     command
 }
 
-/// Writes each event down once. Every fiftieth attempt fails, every two-hundredth takes for ever.
-struct Effects;
+/// Writes each event down once. Of its attempts every fiftieth fails, and every two-hundredth takes for ever.
+#[derive(Default)]
+struct Effects(AtomicU64);
 
 #[async_trait]
 impl Handler for Effects {
@@ -37,11 +45,11 @@ impl Handler for Effects {
 
     async fn handle(&self, transaction: &Transaction<'_>, event: &Event<Value>) -> Result<(), Failure> {
         transaction.execute("insert into faults.effects (event_id) values ($1)", &[&event.id]).await?;
-        let chance = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.subsec_nanos() / 1_000;
-        if chance % 200 == 7 {
+        let attempt = self.0.fetch_add(1, Ordering::Relaxed);
+        if attempt % 200 == 7 {
             pending::<()>().await;
         }
-        if chance % 50 == 1 { Err(Failure::retry("chance")) } else { Ok(()) }
+        if attempt % 50 == 1 { Err(Failure::retry("chance")) } else { Ok(()) }
     }
 }
 
@@ -59,7 +67,7 @@ pub(crate) async fn run() {
         .lanes(2)
         .retries(retries)
         .time_limit(Duration::from_secs(2))
-        .handler(Effects)
+        .handler(Effects::default())
         .expect("a consumer");
     consumer.run(CancellationToken::new()).await;
 }

@@ -9,7 +9,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a tool for developers, whose output is its purpose, and which fails loudly"
+    clippy::disallowed_methods,
+    reason = "a tool for developers, whose output is its purpose, which fails loudly, and takes a seed from the clock"
 )]
 
 mod broker_log;

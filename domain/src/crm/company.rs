@@ -6,6 +6,7 @@ mod merging;
 mod profile;
 #[cfg(feature = "testing")]
 mod story;
+mod upsert;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ pub use self::{
     event::CompanyEvent,
     merging::{Absorption, Kinship},
     profile::CompanyProfile,
+    upsert::CompanyUpsert,
 };
 use crate::{
     crm::custom_field::{Attributed, Schema, note_unique, referred, reserved},
@@ -57,6 +59,8 @@ pub enum CompanyCommand {
     Create(Box<CompanyProfile>, Ancestry, Schema),
     /// Change attributes; those not named stay.
     Change(Box<CompanyChange>),
+    /// Change the company that has a domain, or make one known that has it.
+    Upsert(Box<CompanyUpsert>),
     /// Put labels on.
     Tag(BTreeSet<Tag>),
     /// Take labels off.
@@ -147,12 +151,13 @@ impl Aggregate for Company {
 
     fn decide(state: Option<&Self>, command: CompanyCommand) -> Result<Vec<CompanyEvent>, CompanyError> {
         use CompanyCommand::{
-            Absorb, Change, Create, Delete, Merge, ReplaceParent, ReplaceRecord, Restore, Tag, Untag,
+            Absorb, Change, Create, Delete, Merge, ReplaceParent, ReplaceRecord, Restore, Tag, Untag, Upsert,
         };
         match (state, command) {
             (None, Create(profile, ancestry, schema)) => {
                 profile.checked(ancestry, &schema).map(|profile| vec![CompanyEvent::Created(profile)])
             }
+            (None, Upsert(upsert)) => Ok(vec![upsert.begun()?]),
             (None, _) => Err(CompanyError::NotFound),
             (Some(_), Create(..)) => Err(CompanyError::AlreadyExists),
             // Nothing brings back what was merged, and nobody asks for its parent.
@@ -169,6 +174,7 @@ impl Aggregate for Company {
             (Some(company), Restore) if company.deleted => Ok(vec![CompanyEvent::Restored {}]),
             (Some(company), _) if company.deleted => Err(CompanyError::Deleted),
             (Some(company), Change(change)) => company.profile.changes(*change),
+            (Some(company), Upsert(upsert)) => upsert.changes(&company.profile),
             (Some(company), Tag(tags)) => company.profile.tagged(&tags),
             (Some(company), Untag(tags)) => Ok(company.profile.untagged(&tags).into_iter().collect()),
             (Some(company), Absorb(absorption)) => company.profile.absorbs(*absorption),
@@ -225,7 +231,7 @@ impl Aggregate for Company {
 
     fn keys(&self) -> Vec<UniqueKey> {
         let CompanyProfile { domains, attributes, unique_attributes, .. } = &self.profile;
-        let domains = domains.iter().map(|domain| UniqueKey::new("company.domain", domain.as_str()));
+        let domains = domains.iter().map(Self::domain_key);
         domains.chain(reserved("company.attribute", unique_attributes, |key| attributes.get(key))).collect()
     }
 
@@ -248,11 +254,28 @@ impl Attributed for Company {
     const RECORD_TYPE: RecordType = RecordType::Company;
 
     fn asks(command: &mut CompanyCommand) -> Option<(Vec<RecordRef>, &mut Schema)> {
-        match command {
-            CompanyCommand::Create(profile, _, schema) => Some((referred(profile.attributes.values()), schema)),
-            CompanyCommand::Change(change) if !change.attributes.is_empty() => {
-                Some((referred(change.attributes.values().flatten()), &mut change.schema))
-            }
+        let change = match command {
+            CompanyCommand::Create(profile, _, schema) => return Some((referred(profile.attributes.values()), schema)),
+            CompanyCommand::Upsert(upsert) => &mut upsert.change,
+            CompanyCommand::Change(change) if !change.attributes.is_empty() => &mut **change,
+            _ => return None,
+        };
+        Some((referred(change.attributes.values().flatten()), &mut change.schema))
+    }
+}
+
+impl CompanyCommand {
+    /// The company that is to be the parent, and the place for how it stands to the child; `None` when the command is about something
+    /// else.
+    pub fn parent(&mut self) -> Option<(CompanyId, &mut Ancestry)> {
+        let change = match self {
+            Self::Create(profile, ancestry, _) => return profile.parent_id.map(|parent| (parent, ancestry)),
+            Self::Upsert(upsert) => &mut upsert.change,
+            Self::Change(change) => &mut **change,
+            _ => return None,
+        };
+        match change.parent_id {
+            Patch::Set(Some(parent)) => Some((parent, &mut change.ancestry)),
             _ => None,
         }
     }

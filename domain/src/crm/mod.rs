@@ -15,7 +15,8 @@ pub use activity::{
 };
 pub use comment::{Author, Comment, CommentChange, CommentCommand, CommentError, CommentEvent, CommentProfile, Editor};
 pub use company::{
-    Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyError, CompanyEvent, CompanyProfile, Kinship,
+    Absorption, Ancestry, Company, CompanyChange, CompanyCommand, CompanyError, CompanyEvent, CompanyProfile,
+    CompanyUpsert, Kinship,
 };
 pub use contact::{
     Channel, Consent, ConsentStatus, Contact, ContactChange, ContactCommand, ContactError, ContactEvent, ContactKey,

@@ -11,6 +11,7 @@ mod business_values;
 mod comment;
 mod company;
 mod company_merging;
+mod company_upsert;
 mod contact;
 mod contact_list;
 mod contact_merging;

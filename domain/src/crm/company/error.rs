@@ -25,6 +25,9 @@ pub enum CompanyError {
         /// That company.
         into: CompanyId,
     },
+    /// A company that is to become known needs a name.
+    #[error("a company that is not known yet needs a name")]
+    Nameless,
     /// More domains than a company can have.
     #[error("a company has {MAX_DOMAINS} domains at most")]
     TooManyDomains,
@@ -56,7 +59,8 @@ impl DomainError for CompanyError {
         match self {
             Self::NotFound => ErrorKind::NotFound,
             Self::AlreadyExists | Self::Deleted | Self::Merged { .. } | Self::Circular => ErrorKind::Conflict,
-            Self::TooManyDomains
+            Self::Nameless
+            | Self::TooManyDomains
             | Self::TooManyTags
             | Self::Attribute(_)
             | Self::UnknownParent
@@ -72,6 +76,7 @@ impl DomainError for CompanyError {
             Self::AlreadyExists => "company.already_exists",
             Self::Deleted => "company.deleted",
             Self::Merged { .. } => "company.merged",
+            Self::Nameless => "company.nameless",
             Self::TooManyDomains => "company.too_many_domains",
             Self::TooManyTags => "company.too_many_tags",
             Self::Attribute(invalid) => invalid.code,

@@ -135,7 +135,7 @@ impl CompanyProfile {
     }
 
     /// The same, with custom attributes as they may be.
-    fn defined(mut self: Box<Self>, schema: &Schema) -> Result<Box<Self>, CompanyError> {
+    pub(super) fn defined(mut self: Box<Self>, schema: &Schema) -> Result<Box<Self>, CompanyError> {
         schema.define(&mut self.attributes, &mut self.unique_attributes)?;
         Ok(self)
     }

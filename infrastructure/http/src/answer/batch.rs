@@ -2,15 +2,13 @@
 //!
 //! A route says what its operations mean; the rest is here.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
-
 use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody, http::StatusCode};
 use fairlead_application::{
-    App, AppError, Expected, Step, StepAnswer,
+    App, AppError, Asked, Expected, StepAnswer, Target, Wanted,
     access::{Authorized, Permits},
     batch::{BatchError, Mode},
 };
-use fairlead_domain::kernel::{Aggregate, Invalid, UniqueKey};
+use fairlead_domain::kernel::{Invalid, UniqueKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use utoipa::{ToSchema, openapi};
@@ -47,51 +45,34 @@ pub(crate) struct Operation<V> {
     data: Option<Box<RawValue>>,
 }
 
-/// A command on a record.
-pub(crate) struct Meant<A: Aggregate> {
-    target: Target,
-    expected: Expected,
-    command: A::Command,
-}
-
-/// Which record is meant.
-enum Target {
-    /// One that is made.
-    New,
-    /// This one.
-    Record(Uuid),
-    /// The one that holds a key; one that is made when there is none.
-    Holder(UniqueKey),
-}
-
 impl<V> Operation<V> {
     /// The operation makes a record of its data.
     ///
     /// # Errors
     /// Everything that is wrong with it, by place in the operation.
-    pub(crate) fn makes<A: Aggregate, T: DeserializeOwned>(
+    pub(crate) fn makes<R: Asked, T: DeserializeOwned>(
         self,
-        command: impl FnOnce(T) -> Result<A::Command, Problem>,
-    ) -> Result<Meant<A>, Problem> {
+        asked: impl FnOnce(T) -> Result<R, Problem>,
+    ) -> Result<Wanted<R>, Problem> {
         let mut faults = Vec::new();
         let there = [("id", self.id.is_some()), ("by", self.by.is_some()), ("if_match", self.if_match.is_some())];
         for (name, _) in there.into_iter().filter(|(_, there)| *there) {
             faults.push(surplus(name, "is not for what does not exist yet"));
         }
-        let command = read(self.data, "data", &mut faults, command);
-        finish(faults, command.map(|command| Meant { target: Target::New, expected: Expected::New, command }))
+        let asked = read(self.data, "data", &mut faults, asked);
+        finish(faults, asked.map(Wanted::new))
     }
 
     /// The operation changes the record that holds a key, or makes one that holds it. `key` reads what stands in `by`.
     ///
     /// # Errors
     /// Everything that is wrong with it, by place in the operation.
-    pub(crate) fn upserts<A: Aggregate, B: DeserializeOwned, K, T: DeserializeOwned, D>(
+    pub(crate) fn upserts<R: Asked, B: DeserializeOwned, K, T: DeserializeOwned, D>(
         self,
         key: impl FnOnce(B) -> Result<(UniqueKey, K), Problem>,
         data: impl FnOnce(T) -> Result<D, Problem>,
-        command: impl FnOnce(K, D) -> A::Command,
-    ) -> Result<Meant<A>, Problem> {
+        asked: impl FnOnce(K, D) -> R,
+    ) -> Result<Wanted<R>, Problem> {
         let mut faults = Vec::new();
         for (name, there) in [("id", self.id.is_some()), ("if_match", self.if_match.is_some())] {
             if there {
@@ -100,39 +81,39 @@ impl<V> Operation<V> {
         }
         let key = read(self.by, "by", &mut faults, key);
         let data = read(self.data, "data", &mut faults, data);
-        let meant = key.zip(data).map(|((key, by), data)| Meant {
+        let wanted = key.zip(data).map(|((key, by), data)| Wanted {
             target: Target::Holder(key),
             expected: Expected::Any,
-            command: command(by, data),
+            asked: asked(by, data),
         });
-        finish(faults, meant)
+        finish(faults, wanted)
     }
 
     /// The operation changes a record as its data say.
     ///
     /// # Errors
     /// Everything that is wrong with it, by place in the operation.
-    pub(crate) fn changes<A: Aggregate, T: DeserializeOwned>(
+    pub(crate) fn changes<R: Asked, T: DeserializeOwned>(
         self,
-        command: impl FnOnce(T) -> Result<A::Command, Problem>,
-    ) -> Result<Meant<A>, Problem> {
+        asked: impl FnOnce(T) -> Result<R, Problem>,
+    ) -> Result<Wanted<R>, Problem> {
         let mut faults = Vec::new();
         let (target, expected) = self.record(&mut faults);
-        let command = read(self.data, "data", &mut faults, command);
-        finish(faults, target.zip(command).map(|(target, command)| Meant { target, expected, command }))
+        let asked = read(self.data, "data", &mut faults, asked);
+        finish(faults, target.zip(asked).map(|(target, asked)| Wanted { target, expected, asked }))
     }
 
     /// The operation has no data.
     ///
     /// # Errors
     /// Everything that is wrong with it, by place in the operation.
-    pub(crate) fn does<A: Aggregate>(self, command: A::Command) -> Result<Meant<A>, Problem> {
+    pub(crate) fn does<R: Asked>(self, asked: R) -> Result<Wanted<R>, Problem> {
         let mut faults = Vec::new();
         let (target, expected) = self.record(&mut faults);
         if self.data.is_some() {
             faults.push(surplus("data", "is not for this operation"));
         }
-        finish(faults, target.map(|target| Meant { target, expected, command }))
+        finish(faults, target.map(|target| Wanted { target, expected, asked }))
     }
 
     fn record(&self, faults: &mut Vec<Fault>) -> (Option<Target>, Expected) {
@@ -215,70 +196,51 @@ fn done() -> openapi::Object {
         .build()
 }
 
-/// Executes the operations of a batch, which `meant` turns into commands, and to which `facts` adds what they have to know.
+/// Does the operations of a batch, each of which means what `meant` makes of it.
 ///
 /// # Errors
 /// Of an atomic batch whatever one of them is refused for, its place named; otherwise what concerns the batch as a whole.
-pub(crate) async fn batch<A: Aggregate, V, P: Permits<A>>(
+pub(crate) async fn batch<R: Asked, V>(
     app: &App,
-    cx: &Authorized<P>,
+    cx: &Authorized<impl Permits<R::Of>>,
     batch: Batch<V>,
-    meant: impl Fn(Operation<V>) -> Result<Meant<A>, Problem>,
-    facts: impl AsyncFnOnce(Vec<&mut A::Command>) -> Result<(), AppError>,
+    meant: impl Fn(Operation<V>) -> Result<Wanted<R>, Problem>,
 ) -> Result<BatchAnswer, Problem> {
     let Batch { atomic, operations: List(operations) } = batch;
     if operations.is_empty() {
         let none = Invalid::new("batch.empty", "must hold an operation at least");
         return Err(Problem::invalid(vec![Fault::at("/operations".to_owned(), none)]));
     }
-    let mut all: Vec<_> = operations.into_iter().map(|Object(operation)| meant(operation)).collect();
-    facts(all.iter_mut().flatten().map(|meant| &mut meant.command).collect()).await?;
-    let mut holders = holders(app, cx, &all).await?;
-    // What is made by whoever is the first to be accepted.
-    let mut unborn = BTreeSet::new();
-    let (mut steps, mut kept, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, meant) in all.into_iter().enumerate() {
-        let place = place(index);
-        match meant {
-            Ok(Meant { target, expected, command }) => {
-                let (status, id) = match target {
-                    Target::Record(id) => (StatusCode::OK, id),
-                    Target::New => (StatusCode::CREATED, app.fresh()),
-                    Target::Holder(key) => match holders.entry(key) {
-                        Entry::Occupied(holder) => (StatusCode::OK, *holder.get()),
-                        // Whoever asks for it later in the batch means this one.
-                        Entry::Vacant(none) => {
-                            let id = *none.insert(app.fresh());
-                            unborn.insert(id);
-                            (StatusCode::OK, id)
-                        }
-                    },
-                };
-                steps.push(Step::new::<A>(cx, id.into(), expected, command));
-                kept.push(Ok((status, index)));
+    let (mut wanted, mut kept, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, Object(operation)) in operations.into_iter().enumerate() {
+        match meant(operation) {
+            Ok(one) => {
+                wanted.push(one);
+                kept.push(Ok(index));
             }
-            Err(problem) if atomic => faults.extend(problem.within(&place).into_faults()),
-            Err(problem) => kept.push(Err(problem.within(&place))),
+            Err(problem) if atomic => faults.extend(problem.within(&place(index)).into_faults()),
+            Err(problem) => kept.push(Err(problem.within(&place(index)))),
         }
     }
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
     let mode = if atomic { Mode::Atomic } else { Mode::Each };
-    let indices: Vec<_> = kept.iter().flatten().map(|(_, index)| *index).collect();
-    let outcome = app.execute_batch(cx, &steps, mode).await.map_err(|error| refused(error, &indices))?;
-    let mut answers = outcome.answers.into_iter();
+    let indices: Vec<_> = kept.iter().flatten().copied().collect();
+    let outcome = app.ask_all(cx, &wanted, mode).await.map_err(|error| refused(error, &indices))?;
+    let mut answers = wanted.into_iter().zip(outcome.answers);
     let data = kept.into_iter().map(|kept| {
-        let (status, index) = match kept {
-            Ok(kept) => kept,
+        let index = match kept {
+            Ok(index) => index,
             Err(problem) => return Ok(OperationAnswer::Refused(problem.into_body())),
         };
         match answers.next().ok_or_else(|| AppError::internal("every operation has an answer"))? {
-            StepAnswer::Done(receipt) => {
-                let status = if unborn.remove(&receipt.id) { StatusCode::CREATED } else { status };
+            (wanted, StepAnswer::Done(receipt)) => {
+                let made = receipt.made || wanted.target == Target::New;
+                let status = if made { StatusCode::CREATED } else { StatusCode::OK };
                 Ok(OperationAnswer::Done { status: status.as_u16(), id: receipt.id, version: receipt.version })
             }
-            StepAnswer::Refused(refusal) => {
+            (_, StepAnswer::Refused(refusal)) => {
                 let problem = Problem::new(refusal.kind, refusal.code, refusal.detail);
                 Ok(OperationAnswer::Refused(problem.within(&place(index)).into_body()))
             }
@@ -287,21 +249,6 @@ pub(crate) async fn batch<A: Aggregate, V, P: Permits<A>>(
     let data = data.collect::<Result<_, Problem>>()?;
     let consistency = outcome.token.map(|token| token.to_string());
     Ok(BatchAnswer { data, consistency, replayed: outcome.replayed })
-}
-
-/// Who holds the keys by which records are meant.
-async fn holders<A: Aggregate>(
-    app: &App,
-    cx: &Authorized<impl Permits<A>>,
-    meant: &[Result<Meant<A>, Problem>],
-) -> Result<BTreeMap<UniqueKey, Uuid>, Problem> {
-    let keys = meant.iter().flatten().filter_map(|meant| match &meant.target {
-        Target::Holder(key) => Some(key.clone()),
-        _ => None,
-    });
-    let keys: Vec<_> = keys.collect::<BTreeSet<_>>().into_iter().collect();
-    let holders = app.holders::<A>(cx, &keys).await?;
-    Ok(keys.into_iter().zip(holders).filter_map(|(key, holder)| Some((key, holder?))).collect())
 }
 
 /// Where an operation stands in the body.

@@ -3,15 +3,17 @@
 mod batch;
 mod events;
 mod export;
+mod operations;
 mod page;
 mod receipt;
 mod record;
 mod register;
 mod timeline;
 
-pub(crate) use batch::{Batch, BatchAnswer, Meant, Operation, batch};
+pub(crate) use batch::{Batch, BatchAnswer, Operation, batch};
 pub(crate) use events::{Event, EventPage, RecordEventParams, after, record_events};
 pub(crate) use export::exported;
+pub(crate) use operations::operations;
 pub(crate) use page::{FilterBody, FilterOperator, ListParams, Page, Search, fields, limit, page, search};
 pub(crate) use receipt::{Created, CreatedBelow, REPLAYED, Receipt};
 pub(crate) use record::{Record, ShowDeleted, missing, record, shown};

@@ -1,9 +1,11 @@
 //! `/v1/activities`
 
+use std::collections::BTreeSet;
+
 use actix_web::{patch, post, web::Data};
 use fairlead_application::{
-    App,
-    crm::{ActivitiesErase, ActivitiesRead, ActivitiesWrite, change_activity, create_activity},
+    App, Wanted,
+    crm::{ActivitiesErase, ActivitiesRead, ActivitiesWrite},
 };
 use fairlead_domain::{
     crm::{Activity, ActivityCommand},
@@ -12,11 +14,12 @@ use fairlead_domain::{
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
+    activities_batch::{ActivityBatch, Verb, meant},
     activities_dto::{ActivityBody, ActivityPatch, Assignee, Detachment, Mentions, NewActivity, Outcome},
     attachments_dto::NewAttachment,
 };
 use crate::{
-    answer::{Created, Receipt},
+    answer::{self, Batch, BatchAnswer, Created, Receipt},
     problem::Problem,
     request::{Auth, Id, IfMatch, Valid},
     resource::resource,
@@ -25,7 +28,7 @@ use crate::{
 /// The routes of activities.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     // The agenda's path comes before those of single activities, or it would be taken for an id.
-    config.configure(super::agenda::routes).configure(resource::routes).service(create).service(change);
+    config.configure(super::agenda::routes).configure(resource::routes).service(create).service(batch).service(change);
     config.service(assign).service(complete).service(reopen).service(pin).service(unpin);
     config.service(mention).service(attach).service(detach).service(erase);
 }
@@ -47,7 +50,24 @@ resource! {
 #[post("/activities")]
 async fn create(app: Data<App>, cx: Auth<ActivitiesWrite>, body: Valid<NewActivity>) -> Result<Created, Problem> {
     let profile = body.into_inner().profile(|| app.fresh())?;
-    create_activity(&app, &cx, profile).await?.try_into()
+    let command = ActivityCommand::Create { profile: Box::new(profile), seen: BTreeSet::new() };
+    app.ask(&cx, Wanted::new(command)).await?.try_into()
+}
+
+/// Do many things with activities in one request.
+///
+/// The operations take effect one after the other, and each is answered as it would be alone. With `atomic` all take effect
+/// or none, and the problem names the one that is refused; otherwise a refused one does not hold up the others. What takes
+/// effect does so in one transaction.
+#[utoipa::path(
+    tag = "activities",
+    security(("bearer" = [Auth::<ActivitiesWrite>::SCOPE])),
+    request_body = ActivityBatch,
+    responses((status = 200, description = "Every operation is answered.", body = BatchAnswer))
+)]
+#[post("/activities/batch")]
+async fn batch(app: Data<App>, cx: Auth<ActivitiesWrite>, body: Valid<Batch<Verb>>) -> Result<BatchAnswer, Problem> {
+    answer::batch(&app, &cx, body.into_inner(), |operation| meant(&app, operation)).await
 }
 
 /// Change an activity's attributes (JSON merge patch, RFC 7396; what it is about is replaced as a whole).
@@ -69,7 +89,8 @@ async fn change(
     expected: IfMatch,
     body: Valid<ActivityPatch>,
 ) -> Result<Receipt, Problem> {
-    change_activity(&app, &cx, *id, expected.into(), body.into_inner().try_into()?).await?.try_into()
+    let command = ActivityCommand::Change(Box::new(body.into_inner().try_into()?));
+    app.ask(&cx, Wanted::of(*id, expected.into(), command)).await?.try_into()
 }
 
 /// Give an activity to a user, or to nobody.

@@ -2,21 +2,22 @@
 
 use actix_web::{patch, post, web::Data};
 use fairlead_application::{
-    App,
-    crm::{CompaniesRead, CompaniesWrite, change_company, create_company, merge_companies},
+    App, Wanted,
+    crm::{CompaniesRead, CompaniesWrite, merge_companies},
 };
 use fairlead_domain::{
-    crm::{Company, CompanyCommand},
+    crm::{Ancestry, Company, CompanyCommand, Schema},
     ids::CompanyId,
 };
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
+    companies_batch::{CompanyBatch, Verb, meant},
     companies_dto::{CompanyBody, CompanyPatch, Merging, NewCompany},
     contacts_dto::Tags,
 };
 use crate::{
-    answer::{Created, Receipt},
+    answer::{self, Batch, BatchAnswer, Created, Receipt},
     problem::Problem,
     request::{Auth, Id, IfMatch, Valid},
     resource::{resource, timeline},
@@ -28,6 +29,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .configure(resource::routes)
         .service(timeline::timeline)
         .service(create)
+        .service(batch)
         .service(change)
         .service(merge)
         .service(tag)
@@ -60,7 +62,25 @@ timeline! {
 )]
 #[post("/companies")]
 async fn create(app: Data<App>, cx: Auth<CompaniesWrite>, body: Valid<NewCompany>) -> Result<Created, Problem> {
-    create_company(&app, &cx, body.into_inner().try_into()?).await?.try_into()
+    let profile = Box::new(body.into_inner().try_into()?);
+    let command = CompanyCommand::Create(profile, Ancestry::default(), Schema::default());
+    app.ask(&cx, Wanted::new(command)).await?.try_into()
+}
+
+/// Do many things with companies in one request.
+///
+/// The operations take effect one after the other, and each is answered as it would be alone. With `atomic` all take effect
+/// or none, and the problem names the one that is refused; otherwise a refused one does not hold up the others. What takes
+/// effect does so in one transaction.
+#[utoipa::path(
+    tag = "companies",
+    security(("bearer" = [Auth::<CompaniesWrite>::SCOPE])),
+    request_body = CompanyBatch,
+    responses((status = 200, description = "Every operation is answered.", body = BatchAnswer))
+)]
+#[post("/companies/batch")]
+async fn batch(app: Data<App>, cx: Auth<CompaniesWrite>, body: Valid<Batch<Verb>>) -> Result<BatchAnswer, Problem> {
+    answer::batch(&app, &cx, body.into_inner(), meant).await
 }
 
 /// Change a company's attributes (JSON merge patch, RFC 7396; domains and an address are replaced as a whole).
@@ -82,7 +102,8 @@ async fn change(
     expected: IfMatch,
     body: Valid<CompanyPatch>,
 ) -> Result<Receipt, Problem> {
-    change_company(&app, &cx, *id, expected.into(), body.into_inner().try_into()?).await?.try_into()
+    let command = CompanyCommand::Change(Box::new(body.into_inner().try_into()?));
+    app.ask(&cx, Wanted::of(*id, expected.into(), command)).await?.try_into()
 }
 
 /// Make one company of two. This one takes over what it lacks: domains, labels, custom attributes, and every other field

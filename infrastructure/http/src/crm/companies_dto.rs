@@ -7,7 +7,7 @@ use fairlead_domain::{
     crm::{Ancestry, Company, CompanyChange, CompanyProfile, Schema},
     ids::CompanyId,
     kernel::{Aggregate, Patch},
-    values::{AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, Title, Website},
+    values::{AttributeValue, DomainName, Label, LifecycleStage, PhoneNumber, Tag, Title, Website},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -84,59 +84,125 @@ pub(super) struct NewCompany {
     attributes: Map<Value, MAX_ATTRIBUTES>,
 }
 
-/// A change of a company: what is missing stays, what is null is removed.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "phone": null, "lifecycle_stage": "customer", "attributes": { "tier": null } }))]
-pub(super) struct CompanyPatch {
-    /// What it is called. Can't be removed.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, nullable = false)]
-    name: Member<String>,
-    /// Names of hosts, all of them.
-    #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
-    domains: Member<List<String, MAX_DOMAINS>>,
-    /// Its line of business.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
-    industry: Member<String>,
-    /// How many people work there.
-    #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 0)]
-    employees: Member<u32>,
-    /// By `http` or `https`.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 500)]
-    website: Member<String>,
-    /// In international form.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 40)]
-    phone: Member<String>,
-    /// Where it is seated; replaced as a whole.
-    #[serde(default)]
-    #[schema(value_type = Option<AddressBody>)]
-    address: Member<Object<AddressBody>>,
-    /// How far it has come on the way to being a customer.
-    #[serde(default)]
-    #[schema(value_type = Option<closed::LifecycleStage>)]
-    lifecycle_stage: Member<LifecycleStage>,
-    /// The company to which it belongs: neither itself nor one that belongs to it.
-    #[serde(default)]
-    #[schema(value_type = Option<Uuid>)]
-    parent_id: Member<Uuid>,
-    /// The user who looks after it.
-    #[serde(default)]
-    #[schema(value_type = Option<Uuid>)]
-    owner_id: Member<Uuid>,
-    /// The workspace to which it belongs.
-    #[serde(default)]
-    #[schema(value_type = Option<Uuid>)]
-    project_id: Member<Uuid>,
-    /// Custom attributes to set, or with null to remove, 200 at most; those not named stay.
-    #[serde(default)]
-    #[schema(value_type = BTreeMap<String, AttributeOrNull>, required = false)]
-    attributes: Map<Value, MAX_ATTRIBUTES>,
+/// What can be changed of a company, with what one body says besides.
+macro_rules! with_changes {
+    ($(#[$meta:meta])* $name:ident { $($own:tt)* }) => {
+        #[derive(Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        $(#[$meta])*
+        pub(super) struct $name {
+            $($own)*
+            /// Names of hosts, all of them.
+            #[serde(default)]
+            #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+            domains: Member<List<String, MAX_DOMAINS>>,
+            /// Its line of business.
+            #[serde(default)]
+            #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+            industry: Member<String>,
+            /// How many people work there.
+            #[serde(default)]
+            #[schema(value_type = Option<u32>, minimum = 0)]
+            employees: Member<u32>,
+            /// By `http` or `https`.
+            #[serde(default)]
+            #[schema(value_type = Option<String>, max_length = 500)]
+            website: Member<String>,
+            /// In international form.
+            #[serde(default)]
+            #[schema(value_type = Option<String>, max_length = 40)]
+            phone: Member<String>,
+            /// Where it is seated; replaced as a whole.
+            #[serde(default)]
+            #[schema(value_type = Option<AddressBody>)]
+            address: Member<Object<AddressBody>>,
+            /// How far it has come on the way to being a customer.
+            #[serde(default)]
+            #[schema(value_type = Option<closed::LifecycleStage>)]
+            lifecycle_stage: Member<LifecycleStage>,
+            /// The company to which it belongs: neither itself nor one that belongs to it.
+            #[serde(default)]
+            #[schema(value_type = Option<Uuid>)]
+            parent_id: Member<Uuid>,
+            /// The user who looks after it.
+            #[serde(default)]
+            #[schema(value_type = Option<Uuid>)]
+            owner_id: Member<Uuid>,
+            /// The workspace to which it belongs.
+            #[serde(default)]
+            #[schema(value_type = Option<Uuid>)]
+            project_id: Member<Uuid>,
+            /// Custom attributes to set, or with null to remove, 200 at most; those not named stay.
+            #[serde(default)]
+            #[schema(value_type = BTreeMap<String, AttributeOrNull>, required = false)]
+            attributes: Map<Value, MAX_ATTRIBUTES>,
+        }
+
+        impl $name {
+            /// What is to change, but for what this body says besides.
+            fn change(self, check: &mut Check) -> Option<CompanyChange> {
+                let domains = self.domains.optional_with(|names| domains(check, names));
+                let industry = self.industry.optional(check, "/industry", |text| Label::new(&text));
+                let employees = self.employees.optional(check, "/employees", Ok);
+                let website = self.website.optional(check, "/website", |text| Website::new(&text));
+                let phone = self.phone.optional(check, "/phone", |text| PhoneNumber::new(&text));
+                let address = self.address.optional_with(|parts| address(check, "/address", parts));
+                let lifecycle_stage = self.lifecycle_stage.optional(check, "/lifecycle_stage", Ok);
+                let parent_id = self.parent_id.optional(check, "/parent_id", |id| Ok(CompanyId::from(id)));
+                let owner_id = self.owner_id.optional(check, "/owner_id", |id| Ok(id.into()));
+                let project_id = self.project_id.optional(check, "/project_id", |id| Ok(id.into()));
+                let attributes = attributes(check, self.attributes, |value| match value {
+                    Value::Null => Ok(None),
+                    value => AttributeValue::new(value).map(Some),
+                });
+                Some(CompanyChange {
+                    name: None,
+                    domains: match domains? {
+                        Patch::Keep => None,
+                        Patch::Set(domains) => Some(domains.unwrap_or_default()),
+                    },
+                    industry: industry?,
+                    employees: employees?,
+                    website: website?,
+                    phone: phone?,
+                    address: address?,
+                    lifecycle_stage: lifecycle_stage?,
+                    parent_id: parent_id?,
+                    ancestry: Ancestry::Unknown,
+                    owner_id: owner_id?,
+                    project_id: project_id?,
+                    attributes: attributes?,
+                    schema: Schema::default(),
+                })
+            }
+        }
+    };
+}
+
+with_changes! {
+    /// A change of a company: what is missing stays, what is null is removed.
+    #[schema(example = json!({ "phone": null, "lifecycle_stage": "customer", "attributes": { "tier": null } }))]
+    CompanyPatch {
+        /// What it is called. Can't be removed.
+        #[serde(default)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200, nullable = false)]
+        name: Member<String>,
+    }
+}
+
+with_changes! {
+    /// A company that is to become known, or a change of one that is.
+    #[schema(example = json!({ "name": "Lima Shipping", "lifecycle_stage": "customer", "tags": ["harbour"] }))]
+    CompanyUpsert {
+        /// What it is called; needed for one that is to become known.
+        #[serde(default)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 200, nullable = false)]
+        name: Member<String>,
+        /// Labels to put on.
+        #[serde(default)]
+        #[schema(value_type = Vec<String>, required = false, max_items = 100)]
+        tags: List<String, MAX_TAGS>,
+    }
 }
 
 /// Which company is to be taken in.
@@ -263,46 +329,29 @@ impl TryFrom<NewCompany> for CompanyProfile {
 impl TryFrom<CompanyPatch> for CompanyChange {
     type Error = Problem;
 
-    fn try_from(body: CompanyPatch) -> Result<Self, Problem> {
+    fn try_from(mut body: CompanyPatch) -> Result<Self, Problem> {
         let mut check = Check::default();
-        let name = body.name.required(&mut check, "/name", |text| Title::new(&text));
-        let domains = body.domains.optional_with(|names| domains(&mut check, names));
-        let industry = body.industry.optional(&mut check, "/industry", |text| Label::new(&text));
-        let employees = body.employees.optional(&mut check, "/employees", Ok);
-        let website = body.website.optional(&mut check, "/website", |text| Website::new(&text));
-        let phone = body.phone.optional(&mut check, "/phone", |text| PhoneNumber::new(&text));
-        let address = body.address.optional_with(|parts| address(&mut check, "/address", parts));
-        let lifecycle_stage = body.lifecycle_stage.optional(&mut check, "/lifecycle_stage", Ok);
-        let parent_id = body.parent_id.optional(&mut check, "/parent_id", |id| Ok(CompanyId::from(id)));
-        let owner_id = body.owner_id.optional(&mut check, "/owner_id", |id| Ok(id.into()));
-        let project_id = body.project_id.optional(&mut check, "/project_id", |id| Ok(id.into()));
-        let attributes = attributes(&mut check, body.attributes, |value| match value {
-            Value::Null => Ok(None),
-            value => AttributeValue::new(value).map(Some),
-        });
-        let change = || {
-            Some(Self {
-                name: name?,
-                domains: match domains? {
-                    Patch::Keep => None,
-                    Patch::Set(domains) => Some(domains.unwrap_or_default()),
-                },
-                industry: industry?,
-                employees: employees?,
-                website: website?,
-                phone: phone?,
-                address: address?,
-                lifecycle_stage: lifecycle_stage?,
-                parent_id: parent_id?,
-                ancestry: Ancestry::Unknown,
-                owner_id: owner_id?,
-                project_id: project_id?,
-                attributes: attributes?,
-                schema: Schema::default(),
-            })
-        };
-        let change = change();
-        check.finish(change)
+        let name = std::mem::take(&mut body.name).required(&mut check, "/name", |text| Title::new(&text));
+        let change = body.change(&mut check);
+        let built = || Some(Self { name: name?, ..change? });
+        let built = built();
+        check.finish(built)
+    }
+}
+
+impl CompanyUpsert {
+    /// The change, and labels to put on.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn read(mut self) -> Result<(CompanyChange, BTreeSet<Tag>), Problem> {
+        let mut check = Check::default();
+        let name = std::mem::take(&mut self.name).required(&mut check, "/name", |text| Title::new(&text));
+        let tags = tags(&mut check, std::mem::take(&mut self.tags));
+        let change = self.change(&mut check);
+        let built = || Some((CompanyChange { name: name?, ..change? }, tags?));
+        let built = built();
+        check.finish(built)
     }
 }
 

@@ -5,11 +5,8 @@ use actix_web::{
     web::{Data, Json},
 };
 use fairlead_application::{
-    App, AppError, Expected,
-    crm::{
-        ContactsErase, ContactsRead, ContactsWrite, Duplicates, erase_contact, execute_attributed, inform,
-        link_company, merge_contacts,
-    },
+    App, AppError, Wanted,
+    crm::{ContactsErase, ContactsRead, ContactsWrite, Duplicates, erase_contact, link_company, merge_contacts},
     export::Exports,
 };
 use fairlead_domain::{
@@ -74,7 +71,7 @@ async fn create(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<NewContact>
     let (details, tags) = body.into_inner().read(app.now())?;
     let profile = ContactProfile::begun(details, tags).map_err(AppError::from)?;
     let command = ContactCommand::Create(Box::new(profile), Schema::default());
-    execute_attributed::<Contact>(&app, &cx, app.fresh(), Expected::New, command).await?.try_into()
+    app.ask(&cx, Wanted::new(command)).await?.try_into()
 }
 
 /// Do many things with contacts in one request.
@@ -90,8 +87,7 @@ async fn create(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<NewContact>
 )]
 #[post("/contacts/batch")]
 async fn batch(app: Data<App>, cx: Auth<ContactsWrite>, body: Valid<Batch<Verb>>) -> Result<BatchAnswer, Problem> {
-    let facts = async |commands: Vec<&mut ContactCommand>| inform::<Contact>(&app, &cx, commands).await;
-    answer::batch::<Contact, _, _>(&app, &cx, body.into_inner(), meant(app.now()), facts).await
+    answer::batch(&app, &cx, body.into_inner(), meant(app.now())).await
 }
 
 /// Change a contact's attributes (JSON merge patch, RFC 7396; an address is replaced as a whole).
@@ -114,7 +110,7 @@ async fn change(
     body: Valid<ContactPatch>,
 ) -> Result<Receipt, Problem> {
     let command = ContactCommand::Change(Box::new(body.into_inner().read(app.now())?));
-    execute_attributed::<Contact>(&app, &cx, *id, expected.into(), command).await?.try_into()
+    app.ask(&cx, Wanted::of(*id, expected.into(), command)).await?.try_into()
 }
 
 /// Erase everything personal about a contact, for good: in its record, in lists, and in the events of its past, which

@@ -2,14 +2,11 @@
 
 use actix_web::{patch, post, web::Data};
 use fairlead_application::{
-    App,
-    crm::{
-        DealsRead, DealsWrite, execute_attributed, link_deal, lose_deal, move_deal, open_deal, reopen_deal,
-        unlink_deal, win_deal,
-    },
+    App, Wanted,
+    crm::{DealRequest, DealsRead, DealsWrite},
 };
 use fairlead_domain::{
-    crm::{Deal, DealCommand},
+    crm::{Deal, DealChange, DealCommand},
     ids::DealId,
 };
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -17,10 +14,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{
     board,
     contacts_dto::Tags,
-    deals_dto::{Closing, DealBody, DealPatch, Links, Moving, NewDeal, ids},
+    deals_batch::{DealBatch, Verb, meant},
+    deals_dto::{Closing, DealBody, DealPatch, Links, Moving, NewDeal},
 };
 use crate::{
-    answer::{Created, Receipt},
+    answer::{self, Batch, BatchAnswer, Created, Receipt},
     problem::Problem,
     request::{Auth, Id, IfMatch, Valid},
     resource::{resource, timeline},
@@ -34,6 +32,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(timeline::timeline)
         .service(board::show_stages)
         .service(open)
+        .service(batch)
         .service(change);
     config.service(move_to).service(win).service(lose).service(reopen).service(link).service(unlink);
     config.service(tag).service(untag);
@@ -60,7 +59,24 @@ timeline! {
 )]
 #[post("/deals")]
 async fn open(app: Data<App>, cx: Auth<DealsWrite>, body: Valid<NewDeal>) -> Result<Created, Problem> {
-    open_deal(&app, &cx, body.into_inner().try_into()?).await?.try_into()
+    let request = DealRequest::Open(Box::new(body.into_inner().try_into()?));
+    app.ask(&cx, Wanted::new(request)).await?.try_into()
+}
+
+/// Do many things with deals in one request.
+///
+/// The operations take effect one after the other, and each is answered as it would be alone. With `atomic` all take effect
+/// or none, and the problem names the one that is refused; otherwise a refused one does not hold up the others. What takes
+/// effect does so in one transaction.
+#[utoipa::path(
+    tag = "deals",
+    security(("bearer" = [Auth::<DealsWrite>::SCOPE])),
+    request_body = DealBatch,
+    responses((status = 200, description = "Every operation is answered.", body = BatchAnswer))
+)]
+#[post("/deals/batch")]
+async fn batch(app: Data<App>, cx: Auth<DealsWrite>, body: Valid<Batch<Verb>>) -> Result<BatchAnswer, Problem> {
+    answer::batch(&app, &cx, body.into_inner(), meant).await
 }
 
 /// Change a deal's attributes (JSON merge patch, RFC 7396; a value is replaced as a whole).
@@ -82,8 +98,8 @@ async fn change(
     expected: IfMatch,
     body: Valid<DealPatch>,
 ) -> Result<Receipt, Problem> {
-    let command = DealCommand::Change(Box::new(body.into_inner().try_into()?));
-    execute_attributed::<Deal>(&app, &cx, *id, expected.into(), command).await?.try_into()
+    let request = DealRequest::from(DealChange::try_from(body.into_inner())?);
+    app.ask(&cx, Wanted::of(*id, expected.into(), request)).await?.try_into()
 }
 
 /// Put a deal into another stage, of its own pipeline or of another one.
@@ -102,9 +118,7 @@ async fn move_to(
     expected: IfMatch,
     body: Valid<Moving>,
 ) -> Result<Receipt, Problem> {
-    let Moving { stage_id, pipeline_id } = body.into_inner();
-    let pipeline_id = pipeline_id.map(Into::into);
-    move_deal(&app, &cx, *id, expected.into(), pipeline_id, stage_id.into()).await?.try_into()
+    app.ask(&cx, Wanted::of(*id, expected.into(), DealRequest::from(body.into_inner()))).await?.try_into()
 }
 
 /// Say that a deal was won.
@@ -123,7 +137,8 @@ async fn win(
     expected: IfMatch,
     body: Valid<Closing>,
 ) -> Result<Receipt, Problem> {
-    win_deal(&app, &cx, *id, expected.into(), body.into_inner().try_into()?).await?.try_into()
+    let request = DealRequest::Win { reason: body.into_inner().try_into()? };
+    app.ask(&cx, Wanted::of(*id, expected.into(), request)).await?.try_into()
 }
 
 /// Say that a deal was lost. Where the pipeline lists reasons, one of them is demanded.
@@ -142,7 +157,8 @@ async fn lose(
     expected: IfMatch,
     body: Valid<Closing>,
 ) -> Result<Receipt, Problem> {
-    lose_deal(&app, &cx, *id, expected.into(), body.into_inner().try_into()?).await?.try_into()
+    let request = DealRequest::Lose { reason: body.into_inner().try_into()? };
+    app.ask(&cx, Wanted::of(*id, expected.into(), request)).await?.try_into()
 }
 
 /// Open a deal again that was won or lost. It comes back to its stage, or to the one that took its place.
@@ -154,7 +170,7 @@ async fn lose(
 )]
 #[post("/deals/{id}/reopen")]
 async fn reopen(app: Data<App>, cx: Auth<DealsWrite>, id: Id<DealId>, expected: IfMatch) -> Result<Receipt, Problem> {
-    reopen_deal(&app, &cx, *id, expected.into()).await?.try_into()
+    app.ask(&cx, Wanted::of(*id, expected.into(), DealRequest::Reopen)).await?.try_into()
 }
 
 /// Name people and companies in a deal, whom the caller may read.
@@ -173,8 +189,8 @@ async fn link(
     expected: IfMatch,
     body: Valid<Links>,
 ) -> Result<Receipt, Problem> {
-    let Links { contact_ids, company_ids } = body.into_inner();
-    link_deal(&app, &cx, *id, expected.into(), ids(contact_ids), ids(company_ids)).await?.try_into()
+    let request = DealRequest::Link(body.into_inner().into());
+    app.ask(&cx, Wanted::of(*id, expected.into(), request)).await?.try_into()
 }
 
 /// Name people and companies in a deal no more.
@@ -193,8 +209,8 @@ async fn unlink(
     expected: IfMatch,
     body: Valid<Links>,
 ) -> Result<Receipt, Problem> {
-    let Links { contact_ids, company_ids } = body.into_inner();
-    unlink_deal(&app, &cx, *id, expected.into(), ids(contact_ids), ids(company_ids)).await?.try_into()
+    let request = DealRequest::Unlink(body.into_inner().into());
+    app.ask(&cx, Wanted::of(*id, expected.into(), request)).await?.try_into()
 }
 
 /// Put labels on a deal.

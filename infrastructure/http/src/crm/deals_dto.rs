@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate};
-use fairlead_application::{Recorded, crm::DealDraft, envelope::rfc3339};
+use fairlead_application::{
+    Recorded,
+    crm::{DealDraft, DealLinks, DealRequest},
+    envelope::rfc3339,
+};
 use fairlead_domain::{
     crm::{Deal, DealChange, DealStatus, Schema},
     kernel::Invalid,
@@ -122,9 +126,9 @@ pub(super) struct DealPatch {
 #[schema(example = json!({ "stage_id": "0192b1c8-6a3e-7000-8000-000000000012" }))]
 pub(super) struct Moving {
     /// The stage.
-    pub(super) stage_id: Uuid,
+    stage_id: Uuid,
     /// The stage's pipeline; without, the deal stays in its own.
-    pub(super) pipeline_id: Option<Uuid>,
+    pipeline_id: Option<Uuid>,
 }
 
 /// Why a deal was won or lost.
@@ -145,11 +149,11 @@ pub(super) struct Links {
     /// People.
     #[serde(default)]
     #[schema(value_type = Vec<Uuid>, required = false, max_items = 50)]
-    pub(super) contact_ids: List<Uuid, MAX_CONTACTS>,
+    contact_ids: List<Uuid, MAX_CONTACTS>,
     /// Companies.
     #[serde(default)]
     #[schema(value_type = Vec<Uuid>, required = false, max_items = 20)]
-    pub(super) company_ids: List<Uuid, MAX_COMPANIES>,
+    company_ids: List<Uuid, MAX_COMPANIES>,
 }
 
 /// A deal.
@@ -296,6 +300,18 @@ impl TryFrom<DealPatch> for DealChange {
         };
         let change = change();
         check.finish(change)
+    }
+}
+
+impl From<Moving> for DealRequest {
+    fn from(body: Moving) -> Self {
+        Self::Move { pipeline_id: body.pipeline_id.map(Into::into), stage_id: body.stage_id.into() }
+    }
+}
+
+impl From<Links> for DealLinks {
+    fn from(body: Links) -> Self {
+        Self { contact_ids: ids(body.contact_ids), company_ids: ids(body.company_ids) }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Customer relations over HTTP.
 
 mod activities;
+mod activities_batch;
 mod activities_dto;
 mod agenda;
 mod attachments_dto;
 mod board;
 mod comments;
 mod companies;
+mod companies_batch;
 mod companies_dto;
 mod contact_lists;
 mod contacts;
@@ -16,6 +18,7 @@ mod contacts_shown;
 mod custom_fields;
 mod custom_fields_dto;
 mod deals;
+mod deals_batch;
 mod deals_dto;
 mod pipelines;
 mod pipelines_dto;

@@ -97,6 +97,17 @@ async fn of_business(service: &Service, operation: &Operation, due: &mut Due) {
     };
     match template {
         "/v1/deals" => body["pipeline_id"] = json!(record(service, "pipelines").await),
+        "/v1/deals/batch" => {
+            let pipeline = record(service, "pipelines").await;
+            for operation in body["operations"].as_array_mut().unwrap() {
+                operation["data"]["pipeline_id"] = json!(pipeline);
+            }
+        }
+        "/v1/activities/batch" => {
+            let company = record(service, "companies").await;
+            body["operations"][0]["id"] = json!(id);
+            body["operations"][1]["data"]["about"][0]["id"] = json!(company);
+        }
         "/v1/deals/{id}/move" => {
             let deal = service.get(&format!("/v1/deals/{id}")).await.body;
             body["stage_id"] = stages(&deal["pipeline_id"]).await[1].clone();

@@ -4,16 +4,19 @@
 
 mod abroad;
 mod activities;
+mod activity_batch;
 mod audit;
 mod batch;
 mod commands;
 mod comments;
 mod companies;
+mod company_batch;
 mod conditions;
 mod contact_lists;
 mod contacts;
 mod contracts;
 mod custom_fields;
+mod deal_batch;
 mod deals;
 mod desk;
 mod document;

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, OnceLock,
-    atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering},
+    atomic::{AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
@@ -46,6 +46,7 @@ pub(crate) struct Store {
     streams: Mutex<Vec<(OrganizationId, Uuid)>>,
     events: Mutex<Vec<Uuid>>,
     written: AtomicU64,
+    calls: AtomicUsize,
     mood: AtomicU8,
     /// Told of every stream that changes.
     pub(crate) principals: OnceLock<Principals>,
@@ -61,6 +62,11 @@ impl Store {
         self.events.lock().unwrap().len()
     }
 
+    /// How many times it was asked for something, or to store it: each time is a round trip.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
     /// The records of a kind that are not deleted.
     pub(crate) async fn living<A: Aggregate>(&self, cx: &Context) -> Result<Vec<Recorded<A>>, StoreError> {
         let streams = self.streams.lock().unwrap().clone();
@@ -73,6 +79,7 @@ impl Store {
     }
 
     async fn feel(&self) -> Result<(), StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         match self.mood.load(Ordering::SeqCst) {
             1 => Err(StoreError::Unavailable("secret address of the database".into())),
             2 => Err(StoreError::Internal("secret state of the database".into())),
@@ -118,6 +125,7 @@ impl EventStore for Store {
     }
 
     async fn events(&self, cx: &Context, stream: Uuid) -> Result<Vec<StoredEvent>, StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         self.inner.events(cx, stream).await
     }
 
@@ -126,6 +134,7 @@ impl EventStore for Store {
     }
 
     async fn register(&self, cx: &Context, query: &RegisterQuery) -> Result<Vec<StoredStream>, StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         self.inner.register(cx, query).await
     }
 

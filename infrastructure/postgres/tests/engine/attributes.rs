@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use fairlead_application::{
-    Expected,
+    Expected, Wanted,
     access::{Authorized, System as Everything},
     administration::{RebuildState, SubscriptionAdministration},
-    crm::{attribute_fields, execute_attributed},
+    crm::attribute_fields,
     list::{Field, FieldKind, Fields, Filter, ListQuery, Listed, Lists, Sort},
 };
 use fairlead_domain::{
@@ -105,7 +105,7 @@ impl Stage {
 
     /// Executes a command, which later reads see.
     async fn execute(&mut self, id: Uuid, expected: Expected, command: ContactCommand) {
-        let outcome = execute_attributed::<Contact>(&self.engine.app, &self.cx, id.into(), expected, command).await;
+        let outcome = self.engine.app.ask(&self.cx, Wanted::of(id.into(), expected, command)).await;
         let mut cx = (*self.cx).clone();
         cx.read_after = outcome.unwrap().token;
         self.cx = cx.authorize().unwrap();

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fairlead_application::{
-    AppError, Expected,
+    AppError, Expected, Outcome, Wanted,
     access::{Authorized, System as Everything},
-    crm::{CompaniesWrite, create_company, merge_companies},
+    crm::{CompaniesWrite, merge_companies},
     list::{Filter, ListQuery, Listed, Lists, Search, Sort},
 };
 use fairlead_domain::{
@@ -214,6 +214,15 @@ impl Firms {
     }
 }
 
+async fn create(
+    engine: &Engine,
+    cx: &Authorized<CompaniesWrite>,
+    profile: CompanyProfile,
+) -> Result<Outcome, AppError> {
+    let command = CompanyCommand::Create(Box::new(profile), Ancestry::default(), Schema::default());
+    engine.app.ask(cx, Wanted::new(command)).await
+}
+
 /// The domains go over in one transaction, whichever stream is stored first, and are the winner's alone from then on.
 #[tokio::test]
 async fn the_winner_gets_the_losers_domains() {
@@ -223,7 +232,7 @@ async fn the_winner_gets_the_losers_domains() {
     let reader: Authorized<Everything> = (*cx).clone().authorize().unwrap();
     let made = async |n: usize| {
         let domains = BTreeSet::from([domain(&format!("d{n}.example"))]);
-        let outcome = create_company(&engine.app, &cx, CompanyProfile { domains, ..named("Lima") }).await.unwrap();
+        let outcome = create(&engine, &cx, CompanyProfile { domains, ..named("Lima") }).await.unwrap();
         CompanyId::from(outcome.receipts[0].id)
     };
     for n in [0, 2] {
@@ -238,7 +247,7 @@ async fn the_winner_gets_the_losers_domains() {
     }
     for n in 0..4 {
         let domains = BTreeSet::from([domain(&format!("d{n}.example"))]);
-        let taken = create_company(&engine.app, &cx, CompanyProfile { domains, ..named("Late") }).await;
+        let taken = create(&engine, &cx, CompanyProfile { domains, ..named("Late") }).await;
         assert!(matches!(taken, Err(AppError::Taken { .. })), "{taken:?}");
     }
     engine.stop().await;
@@ -253,7 +262,7 @@ async fn of_many_merges_at_once_one_takes_effect() {
     let mut ids = Vec::new();
     for n in 0..3 {
         let domains = BTreeSet::from([domain(&format!("d{n}.example"))]);
-        let outcome = create_company(&engine.app, &cx, CompanyProfile { domains, ..named("Lima") }).await.unwrap();
+        let outcome = create(&engine, &cx, CompanyProfile { domains, ..named("Lima") }).await.unwrap();
         ids.push(CompanyId::from(outcome.receipts[0].id));
     }
     let pairs = [(0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (2, 0)];

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use fairlead_application::{
-    Expected,
+    Expected, Wanted,
     access::{Authorized, System as Everything},
-    crm::{DealDraft, DealsWrite, lose_deal, move_deal, open_deal, win_deal},
+    crm::{DealDraft, DealRequest, DealsWrite},
     list::{Filter, ListQuery, Listed, Lists, Search, Sort},
 };
 use fairlead_domain::{
     crm::{Deal, DealCommand, DealProfile, Pipeline, PipelineCommand, Schema, Seen},
-    ids::{DealId, PipelineId, StageId},
+    ids::{PipelineId, StageId},
     values::{Currency, Label, Money, Tag, Title},
 };
 use fairlead_postgres::lists;
@@ -273,29 +273,17 @@ async fn of_many_who_close_a_deal_one_comes_first() {
     profile.loss_reasons = vec![Label::new("Price").unwrap()];
     let create = PipelineCommand::Create(Box::new(profile));
     engine.app.execute::<Pipeline>(&reader, way, Expected::New, create).await.unwrap();
-    let draft = DealDraft {
-        name: Title::new("A").unwrap(),
-        pipeline_id: way,
-        stage_id: None,
-        value: None,
-        expected_close: None,
-        source: None,
-        owner_id: None,
-        project_id: None,
-        contact_ids: BTreeSet::new(),
-        company_ids: BTreeSet::new(),
-        tags: BTreeSet::new(),
-        attributes: BTreeMap::new(),
-    };
-    let deal = DealId::from(open_deal(&engine.app, &cx, draft).await.unwrap().receipts[0].id);
+    let draft = DealDraft::new(Title::new("A").unwrap(), way);
+    let deal = engine.app.ask(&cx, Wanted::new(DealRequest::Open(Box::new(draft)))).await.unwrap().receipts[0].id;
     let tasks = (0..9_u128).map(|n| {
         let (app, cx) = (engine.app.clone(), cx.clone());
         tokio::spawn(async move {
-            let outcome = match n % 3 {
-                0 => win_deal(&app, &cx, deal, Expected::Any, None).await,
-                1 => lose_deal(&app, &cx, deal, Expected::Any, Some(Label::new("PRICE").unwrap())).await,
-                _ => move_deal(&app, &cx, deal, Expected::Any, None, StageId::from(Uuid::from_u128(12))).await,
+            let request = match n % 3 {
+                0 => DealRequest::Win { reason: None },
+                1 => DealRequest::Lose { reason: Some(Label::new("PRICE").unwrap()) },
+                _ => DealRequest::Move { pipeline_id: None, stage_id: StageId::from(Uuid::from_u128(12)) },
             };
+            let outcome = app.ask(&cx, Wanted::of(deal.into(), Expected::Any, request)).await;
             outcome.map(drop).map_err(|error| error.code())
         })
     });
@@ -304,7 +292,7 @@ async fn of_many_who_close_a_deal_one_comes_first() {
         refusals.extend(task.await.unwrap().err());
     }
     assert!(refusals.iter().all(|code| ["deal.closed", "version.contended"].contains(&&**code)), "{refusals:?}");
-    let state = engine.app.read::<Deal>(&reader, deal).await.unwrap().unwrap();
+    let state = engine.app.read::<Deal>(&reader, deal.into()).await.unwrap().unwrap();
     assert!(state.state.closed_at.is_some() && state.version <= 3, "{state:?}");
     engine.stop().await;
 }

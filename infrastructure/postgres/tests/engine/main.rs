@@ -4,6 +4,7 @@
 
 mod activities;
 mod activities_list;
+mod asked;
 mod attributes;
 mod audit;
 mod audit_kept;

@@ -217,6 +217,13 @@ pub(crate) async fn reads(admin: &Client) -> (i64, i64, i64) {
     (row.get(0), row.get(1), row.get(2))
 }
 
+/// Waits until this session is the only one.
+pub(crate) async fn gone(admin: &Client) {
+    let others = "select count(*) from pg_stat_activity
+                   where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()";
+    eventually("the others are gone", async || admin.query_one(others, &[]).await.unwrap().get::<_, i64>(0) == 0).await;
+}
+
 /// Among 100,000 contacts of two tenants.
 #[tokio::test]
 async fn no_list_reads_all_rows() {
