@@ -1,6 +1,6 @@
 # Each target is one command; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help aggregate run test bench lint fmt docs rustdoc try-aggregate check-monitoring tour ci dist clean-local
+.PHONY: help aggregate run test bench lint fmt docs rustdoc try-aggregate check-monitoring faults tour ci dist clean-local
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ rustdoc: ## the documentation of the crates, warnings denied
 
 try-aggregate: ## write an aggregate into a copy, build it there and run its conformance suite
 	@scripts/try-aggregate
+
+faults: ## let faults strike in mid-load, on private instances; make faults ARGS='--seconds 600 --seed 7'
+	@scripts/faults $(ARGS)
 
 check-monitoring: ## try the alerts, and hold them, the dashboard and the runbooks against the program
 	@scripts/check-monitoring

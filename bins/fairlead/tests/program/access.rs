@@ -80,7 +80,7 @@ async fn every_operation_refuses_strangers() {
                 assert_eq!((status, code), (403, "access.no_session"), "{name}: nobody who signed in");
             } else if path.contains("{id}") {
                 assert!(status == 404 && code.ends_with(".not_found"), "{name}: another organization: {answer}");
-            } else if method == "post" && path == "/v1/deals" {
+            } else if method == "post" && matches!(path.as_str(), "/v1/deals" | "/v1/deals/batch") {
                 assert_eq!((status, code), (422, "deal.unknown_pipeline"), "{name}: none of its own: {answer}");
             } else if method == "post" && path == "/v1/activities" {
                 assert_eq!((status, code), (422, "activity.unknown_record"), "{name}: none of its own: {answer}");

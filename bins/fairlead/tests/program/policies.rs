@@ -92,7 +92,7 @@ async fn what_names_a_merged_record_follows_it() {
     installation.ready().await;
     let list = || installation.stdout(&["subscriptions", "list"]);
     let held = |line: &&str| line.starts_with("crm.follow_") && line.split('\t').nth(5) == Some("yes");
-    eventually("the policies are at work", async || list().lines().filter(held).count() == 20).await;
+    eventually("the policies are at work", async || list().lines().filter(held).count() == 24).await;
     let token = installation.token("*:*");
     let get = async |path: &str| -> Value {
         answered(installation.http.get(installation.url(path)).bearer_auth(&token)).await.1
@@ -120,6 +120,8 @@ async fn what_names_a_merged_record_follows_it() {
     let deal = post("/v1/deals", deal).await;
     let about = json!([{ "type": "contact", "id": contacts[1] }, { "type": "company", "id": companies[1] }]);
     let note = post("/v1/activities", json!({ "kind": "note", "subject": "Seen", "about": about })).await;
+    let list = post("/v1/contact_lists", json!({ "name": "Spring" })).await;
+    post(&format!("/v1/contact_lists/{list}/members"), json!({ "contact_ids": [contacts[1]] })).await;
     post(&format!("/v1/contacts/{}/merge", contacts[0]), json!({ "loser_id": contacts[1] })).await;
     post(&format!("/v1/companies/{}/merge", companies[0]), json!({ "loser_id": companies[1] })).await;
     let retired = json!({ "stage_id": stages[0]["id"], "move_deals_to": stages[1]["id"] });
@@ -134,6 +136,8 @@ async fn what_names_a_merged_record_follows_it() {
     let about = json!([{ "type": "contact", "id": contacts[0] }, { "type": "company", "id": companies[0] }]);
     let note = format!("/v1/activities/{note}");
     eventually("the note has followed", async || get(&note).await["about"] == about).await;
+    let members = format!("/v1/contacts?filter=list:{list}");
+    eventually("the list has followed", async || get(&members).await["data"][0]["id"] == json!(contacts[0])).await;
     let child = format!("/v1/companies/{child}");
     eventually("the child has followed", async || get(&child).await["parent_id"] == json!(companies[0])).await;
     let employed = format!("/v1/contacts/{}", contacts[0]);
