@@ -9,6 +9,10 @@ use crate::{broker_log, chance::Chance, world::World};
 /// For what an operator does.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Cuts every connection to the database but the administrator's.
+const CUT: &str = "select pg_terminate_backend(pid) from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid()";
+
 /// A fault that begins, lasts for some time, and is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Strike {
@@ -84,21 +88,17 @@ impl Strike {
             }
             Self::CutConnections => {
                 for _ in 0..5 {
-                    let cut = "select pg_terminate_backend(pid) from pg_stat_activity
-                                where datname = current_database() and pid <> pg_backend_pid()";
-                    sql(world, cut).await;
+                    sql(world, CUT).await;
                     sleep(time / 10).await;
                 }
             }
             Self::StatementTimeout => {
                 let database = "do $$ begin execute format('alter database %I";
                 sql(world, &format!("{database} set statement_timeout = 3', current_database()); end $$")).await;
-                let cut = "select pg_terminate_backend(pid) from pg_stat_activity
-                            where datname = current_database() and pid <> pg_backend_pid()";
-                sql(world, cut).await;
+                sql(world, CUT).await;
                 sleep(time).await;
                 sql(world, &format!("{database} reset statement_timeout', current_database()); end $$")).await;
-                sql(world, cut).await;
+                sql(world, CUT).await;
             }
             Self::ForeignTransaction => {
                 let admin = world.admin().await;
